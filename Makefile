@@ -1,0 +1,50 @@
+# Everything starts from a fresh clone: each target makes the virtual environment that it needs.
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+LABEL_STUDIO := .venv-label-studio
+
+# Threads of torch that spin while they wait make a busy machine thirty times slower.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: setup demo test lint bench e2e serve clean
+
+setup: $(VENV)/.running ## What `make demo` and `make serve` need
+
+demo: $(VENV)/.running ## Serve, send sample tasks, check the masks, write out/demo/index.html
+	$(RUN) -m backend demo
+
+serve: $(VENV)/.running ## Serve on 127.0.0.1:9090; settings come from ANYWORD_ variables
+	$(RUN) -m backend serve
+
+test: $(VENV)/.developing
+	$(RUN) -m pytest
+
+lint: $(VENV)/.developing
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+bench: $(VENV)/.developing ## Accuracy on unseen scenes and photographs, then speed and memory over HTTP
+	$(RUN) -m model.evaluation
+	$(RUN) -m tests.benchmarks.http
+
+e2e: $(VENV)/.developing $(LABEL_STUDIO)/.installed ## Against a real Label Studio server
+	$(RUN) -m pytest tests/e2e
+
+$(VENV)/.running: requirements.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.developing: requirements-dev.txt $(VENV)/.running
+	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(LABEL_STUDIO)/.installed: tests/e2e/requirements.txt
+	test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r tests/e2e/requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(LABEL_STUDIO) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
