@@ -1,0 +1,69 @@
+"""The seams between the method and the libraries that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from model.values import Attention, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Phrase, Tokens
+
+
+class Backbone(Protocol):
+    """A frozen text-to-image diffusion model, read as an attention instrument."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+
+    @property
+    def canvas_size(self) -> int:
+        """Side S of the square picture it works on, in pixels."""
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens L it reads, specials included."""
+
+    def tokenize(self, text: str) -> Tokens:
+        """Cut a text into L tokens, padded; text past the last token is left out."""
+
+    def embed(self, tokens: Tokens) -> torch.Tensor:
+        """Text-encoder outputs (L, d)."""
+
+    def encode(self, canvas: Image) -> torch.Tensor:
+        """Latents (1, c, s, s) of a square picture (S, S, 3)."""
+
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Attention:
+        """One noised pass at the fixed timestep, stopped after the last layer that is read."""
+
+
+class Segmenter(Protocol):
+    """SAM: an image embedding is a value, and every question brings it along."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+
+    def embed(self, image: Image) -> ImageEmbedding:
+        """Encode a picture (H, W, 3) once."""
+
+    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+        """Candidate masks, one entry for each prompt, in one or few decoder calls."""
+
+    def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
+        """Masks (K, H, W) at the image's size from logits (K, h, w) in the low-resolution frame."""
+
+
+class Parser(Protocol):
+    """Finds the noun phrases of a text."""
+
+    @property
+    def name(self) -> str:
+        """What the pipeline is called."""
+
+    def phrases(self, text: str) -> tuple[Phrase, ...]:
+        """Every noun phrase in order of appearance; empty when the text has no noun."""
+
+    def name_phrase(self, text: str) -> Phrase:
+        """A label read as one noun phrase: its last word is the noun, the words before it are modifiers."""
