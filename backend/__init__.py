@@ -1,0 +1,3 @@
+"""The Label Studio side of Anyword: HTTP in, labelled regions out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,79 @@
+"""The place where all parts of the server are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import PurePath
+
+from flask import Flask
+
+from backend import __version__
+from backend.images import Images, ImageSource
+from backend.loading import Engine, Loader
+from backend.metrics import Metrics
+from backend.predictions import Predictions
+from backend.routes import Service
+from backend.settings import Settings
+from model.lane import Lane
+
+MEGA = 1_000_000
+
+
+def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> Flask:
+    """Put the server together; the engine comes in the background from `load`, by default the one of the settings."""
+    lane = Lane(settings.queue_size)
+    metrics = Metrics(lambda: lane.depth)
+    loader = Loader(load or partial(_load, settings))
+    predictions = Predictions(
+        loader=loader,
+        lane=lane,
+        images=Images(_image_source(settings)),
+        metrics=metrics,
+        model_version=model_version(settings),
+        separate_regions=settings.separate_regions,
+        batch_deadline=settings.batch_deadline,
+    )
+    app = _routed(Service(settings, predictions, loader, metrics))
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * MEGA
+    return app
+
+
+def model_version(settings: Settings) -> str:
+    """Name the models, before they are loaded too: Label Studio compares this string with every prediction's."""
+    chosen = (settings.backbone, settings.segmenter, settings.parser)
+    return "-".join(["anyword", __version__, *(PurePath(name).stem for name in chosen if name)])
+
+
+def _routed(service: Service) -> Flask:
+    app = Flask("backend", static_folder=None)
+    app.add_url_rule("/", "root", service.health)
+    app.add_url_rule("/health", "health", service.health)
+    app.add_url_rule("/setup", "setup", service.setup, methods=["POST"])
+    app.add_url_rule("/predict", "predict", service.predict, methods=["POST"])
+    app.add_url_rule("/webhook", "webhook", service.webhook, methods=["POST"])
+    app.add_url_rule("/versions", "versions", service.versions)
+    app.add_url_rule("/ready", "ready", service.ready)
+    app.add_url_rule("/metrics", "metrics", service.metrics)
+    app.before_request(service.guard)
+    app.after_request(service.count)
+    app.register_error_handler(Exception, service.refuse)
+    return app
+
+
+def _image_source(settings: Settings) -> ImageSource:
+    return ImageSource(
+        hostname=settings.label_studio_url,
+        api_key=settings.label_studio_api_key,
+        local_files_root=settings.local_files_root,
+        max_bytes=settings.max_image_mb * MEGA,
+        max_pixels=settings.max_image_megapixels * MEGA,
+        timeout_s=settings.image_timeout,
+    )
+
+
+def _load(settings: Settings) -> Engine:
+    from model.load import EnginePaths, load_engine  # torch comes with it: seconds, after the port is open
+
+    paths = EnginePaths(settings.backbone, settings.segmenter, settings.parser, settings.device, settings.dtype)
+    return load_engine(paths, cache_bytes=settings.cache_mb * MEGA)

@@ -1,0 +1,159 @@
+"""`make demo`: the real server answers sample prompts over HTTP, and the known truth judges its masks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, groupby
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+import requests
+from numpy.typing import NDArray
+
+from backend.process import serving
+from backend.samples import Items, Sample, clear_scenes, masks_by_label, request, samples
+from model.embedded.scenes import Scene
+from model.values import Image, Mask
+
+SCENES = 4
+SIDE = 512
+LEAST_IOU = {"text": 0.7, "point": 0.8, "box": 0.85, "pre-annotation": 0.6}  # means; below, something is broken
+TINTS = ((255, 64, 160), (64, 220, 255), (255, 200, 40), (120, 255, 120))
+TEMPLATE = Path(__file__).with_name("demo.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Where the model saw a phrase, as a picture file."""
+
+    phrase: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One prompt and what came of it."""
+
+    scene: Scene
+    sample: Sample
+    labels: str
+    iou: float
+    milliseconds: float
+    overlay: str
+    maps: tuple[Map, ...] = ()
+
+
+def show(out: Path) -> int:
+    """Ask the server about a few scenes, write pictures and a page to `out`, and print a table.
+
+    Returns the exit status: 1 where the masks are too far from the truth.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    print("Starting the server with the embedded models ...", flush=True)
+    with serving({}, out / "server.log") as url:
+        rows = [_ask(url, scene, sample, out) for scene in clear_scenes(SCENES, SIDE) for sample in samples(scene)]
+    rows = _with_maps(rows, out)
+    (out / "index.html").write_text(_page(rows), encoding="utf-8")
+    print(_table(rows))
+    failures = list(_failures(rows))
+    print("\n".join([*failures, f"Pictures and maps: {out / 'index.html'}"]))
+    return 1 if failures else 0
+
+
+def _ask(url: str, scene: Scene, sample: Sample, out: Path) -> Row:
+    """Send one prompt as Label Studio would, and draw the answer."""
+    body = request(scene.image, sample.items)
+    started = time.perf_counter()
+    response = requests.post(f"{url}/predict", json=body, timeout=100)
+    milliseconds = 1000 * (time.perf_counter() - started)
+    if not response.ok:
+        raise RuntimeError(f"{sample.kind} {sample.prompt!r}: {response.status_code} {response.reason}")
+    [prediction] = response.json()["results"]
+    masks = masks_by_label(prediction["result"], scene.image.shape[:2])
+    name = f"{scene.seed}-{sample.kind}-{sample.prompt.replace(' ', '-')}.png"
+    _write(out / name, _overlay(scene.image, masks, sample.items))
+    score = sample.score(prediction["result"])
+    return Row(scene, sample, ", ".join(masks) or "nothing", score, milliseconds, name)
+
+
+def _with_maps(rows: Sequence[Row], out: Path) -> list[Row]:
+    """Add the maps, which no answer over HTTP carries: an engine of our own makes them."""
+    from model.load import EnginePaths, load_engine  # torch comes with it: not before the server has gone
+
+    engine = load_engine(EnginePaths())
+    return [replace(row, maps=_maps(engine, row, out)) if row.sample.kind == "text" else row for row in rows]
+
+
+def _maps(engine: Any, row: Row, out: Path) -> tuple[Map, ...]:
+    from model.values import Clause, Query
+
+    findings = engine.segment(row.scene.image, Query((Clause(row.sample.prompt),))).findings
+    maps = [Map(found.phrase.text, f"{row.overlay[:-4]}-map-{at}.png") for at, found in enumerate(findings)]
+    for drawn, found in zip(maps, findings, strict=True):
+        _write(out / drawn.file, _heat(found.scores))
+    return tuple(maps)
+
+
+def _overlay(image: Image, masks: Mapping[str, Mask], items: Items) -> Image:
+    """The picture, dark outside the masks, with their outlines, and the points and boxes that were drawn."""
+    picture = (0.4 * image).astype(np.uint8)
+    for tint, mask in zip(cycle(TINTS), masks.values(), strict=False):
+        picture[mask] = image[mask]
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, tint, 3)
+    for item in items:
+        _mark(picture, item)
+    return picture
+
+
+def _mark(picture: Image, item: Mapping[str, Any]) -> None:
+    value, (height, width) = item["value"], picture.shape[:2]
+    if item["type"] == "keypoint":
+        centre = (round(value["x"] * width / 100), round(value["y"] * height / 100))
+        cv2.circle(picture, centre, 7, (255, 255, 255), -1)
+        cv2.circle(picture, centre, 7, (0, 0, 0), 2)
+    if item["type"] == "rectangle":
+        corner = (round(value["x"] * width / 100), round(value["y"] * height / 100))
+        size = (round(value["width"] * width / 100), round(value["height"] * height / 100))
+        cv2.rectangle(picture, (*corner, *size), (255, 255, 255), 2)
+
+
+def _heat(scores: NDArray[np.float32]) -> Image:
+    """Scores (g, g) in 0..1 as colours, dark to bright, at the scenes' size."""
+    grey = (255 * scores.clip(0, 1)).astype(np.uint8)
+    large = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    return cv2.cvtColor(cv2.applyColorMap(large, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def _write(path: Path, picture: Image) -> None:
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def _page(rows: Sequence[Row]) -> str:
+    scenes = [(seed, list(group)) for seed, group in groupby(rows, lambda row: row.scene.seed)]
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text())
+    return template.render(scenes=scenes)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    widest = max(len(row.sample.prompt) for row in rows)
+    head = f"{'kind':14}  {'prompt':{widest}}  {'label':24}  {'IoU':>5}  {'ms':>6}"
+    lines = [
+        f"{row.sample.kind:14}  {row.sample.prompt:{widest}}  {row.labels:24}  {row.iou:5.2f}  {row.milliseconds:6.0f}"
+        for row in rows
+    ]
+    return "\n".join([head, *lines])
+
+
+def _failures(rows: Sequence[Row]) -> Iterator[str]:
+    """Print the mean of each kind, and give those that are too low."""
+    for kind, least in LEAST_IOU.items():
+        mean = float(np.mean([row.iou for row in rows if row.sample.kind == kind]))
+        print(f"mean IoU, {kind}: {mean:.2f} (at least {least:.2f})")
+        if mean < least:
+            yield f"FAILED: the mean IoU of {kind} is {mean:.2f}, below {least:.2f}"

@@ -1,0 +1,50 @@
+"""From an error to what HTTP says about it; the reason phrase is what Label Studio shows to a person."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+
+from werkzeug.exceptions import HTTPException
+
+from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory
+
+logger = logging.getLogger(__name__)
+
+STATUSES: dict[type[AnywordError], int] = {
+    BadQuery: 422,
+    BadImage: 422,
+    Misconfigured: 422,
+    Busy: 503,
+    OutOfMemory: 507,
+}
+REASON_LENGTH = 240  # characters; a status line of a few kilobytes is refused by some proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as HTTP tells it; `kind` names it in the metrics and `retry_after` is in seconds."""
+
+    status: int
+    message: str
+    kind: str
+    retry_after: int | None = None
+
+    @property
+    def status_line(self) -> str:
+        """Status and reason phrase in one line of printable ASCII: "422 Labeling config needs <Brush>"."""
+        plain = " ".join(self.message.split()).encode("ascii", "replace").decode()
+        return f"{self.status} {''.join(letter for letter in plain if letter.isprintable())[:REASON_LENGTH]}"
+
+
+def problem(error: Exception) -> Problem:
+    """Find the answer to an error; one that nobody foresaw gets an id here and its trace in the log."""
+    if isinstance(error, AnywordError):
+        retry_after = error.retry_after if isinstance(error, Busy) else None
+        return Problem(STATUSES[type(error)], str(error), type(error).__name__, retry_after)
+    if isinstance(error, HTTPException):
+        return Problem(error.code or 500, error.description or error.name, "HTTP")
+    ticket = uuid.uuid4().hex[:12]
+    logger.error("Unexpected error %s", ticket, exc_info=error)
+    return Problem(500, f"Unexpected error {ticket}: the log of the server tells more", "Unexpected")

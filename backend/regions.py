@@ -1,0 +1,168 @@
+"""What the engine found -> result items with labels, ids and scores, and the message for the annotator."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from backend import bitmask, rle
+from backend.label_config import LabelConfig
+from backend.prompts import Request
+from model.errors import Misconfigured
+from model.values import Answer, Mask, Phrase, Segment
+
+Item = dict[str, Any]
+
+SAME_OBJECT = 0.7  # intersection over union at which two names of one label have found one object (ours)
+LONGEST_QUOTE = 40  # characters of the annotator's text that a message repeats
+
+
+def results(answer: Answer, request: Request, config: LabelConfig) -> list[Item]:
+    """The result items of all regions, masks of the picture's size.
+
+    A control with labels of its own gets one item a region; a bare Brush or Bitmask gets two with one id, mask and
+    labels, as the editor writes them. An empty mask gives none: the editor would show a suggestion without pixels.
+    """
+    found = _found(answer, request)
+    return [item for segment in found for item in _items(segment, label_of(segment, request, config), config)]
+
+
+def label_of(segment: Segment, request: Request, config: LabelConfig) -> str | None:
+    """The label of a region: the one its clause was written for, else the longest one that the phrase names, else the
+    one that points or boxes were drawn with, else the only one there is.
+
+    None where nothing tells: a wrong label is overlooked more easily than a missing one.
+    """
+    explicit = None if segment.clause is None else request.labels[segment.clause]
+    named = None if segment.phrase is None else _named(segment.phrase, config)
+    things = config.foreground
+    return explicit or named or request.selected or (things[0].value if len(things) == 1 else None)
+
+
+def message(answer: Answer, request: Request) -> str:
+    """One line for the annotator: how many regions, and what was not found."""
+    found = _found(answer, request)
+    absent = list(dict.fromkeys(finding.phrase.text for finding in answer.findings if not finding.present))
+    looked_for = {finding.clause for finding in answer.findings} | {segment.clause for segment in answer.segments}
+    unclear = [clause.text for index, clause in enumerate(request.query.clauses) if index not in looked_for]
+    parts = [_count(found)] if found else []
+    parts += [f"no {_quote(' or '.join(absent))} found in the picture"] if absent else []
+    parts += [f'no thing is named in "{_quote("; ".join(unclear))}"'] if unclear else []
+    return "; ".join(parts) or "nothing found"
+
+
+def status_item(message: str, config: LabelConfig) -> Item:
+    """The message as a result item for the config's status text area. Raises Misconfigured where it has none."""
+    if config.status is None:
+        raise Misconfigured("Labeling config has no <TextArea> named status")
+    head = {"id": uuid4().hex, "from_name": config.status, "to_name": config.image, "type": "textarea"}
+    return {**head, "value": {"text": [message]}}
+
+
+def prediction(items: Sequence[Mapping[str, Any]], model_version: str) -> Item:
+    """A prediction of these items. Its score is the mean of its regions', 0 without regions; it is never NaN."""
+    scores = {item["id"]: item["score"] for item in items if "score" in item}
+    score = sum(scores.values()) / len(scores) if scores else 0.0
+    return {"result": list(items), "score": score, "model_version": model_version}
+
+
+# Regions
+
+
+def _found(answer: Answer, request: Request) -> list[Segment]:
+    """The segments with pixels, without those that another name of the same label found better."""
+    kept: list[Segment] = []
+    for segment in sorted(answer.segments, key=lambda segment: -segment.score):
+        if segment.mask.any() and not any(_same_object(segment, other, request) for other in kept):
+            kept.append(segment)
+    return [segment for segment in answer.segments if any(segment is other for other in kept)]
+
+
+def _same_object(one: Segment, other: Segment, request: Request) -> bool:
+    """Whether two clauses of one label, such as a name and its alias, found the same thing."""
+    if one.clause is None or other.clause is None or one.clause == other.clause:
+        return False
+    label = request.labels[one.clause]
+    if label is None or label != request.labels[other.clause]:
+        return False
+    common = np.count_nonzero(one.mask & other.mask)
+    return bool(common >= SAME_OBJECT * np.count_nonzero(one.mask | other.mask))
+
+
+def _items(segment: Segment, label: str | None, config: LabelConfig) -> list[Item]:
+    height, width = segment.mask.shape
+    common = {
+        "id": uuid4().hex,  # a short id may name another region, which the editor would then replace
+        "to_name": config.image,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "score": _score(segment.score),
+    }
+    control, geometry = config.mask, _geometry(segment.mask, config)
+    own = {control.tag: _own_labels(label, config)} if control.labels_itself else {}
+    items = [{**common, "from_name": control.name, "type": control.tag, "value": {**geometry, **own}}]
+    if label is not None and not control.labels_itself:
+        value = {**geometry, "labels": [label]}
+        items.append({**common, "from_name": control.labels_name, "type": "labels", "value": value})
+    return items
+
+
+def _geometry(mask: Mask, config: LabelConfig) -> Item:
+    if config.mask.as_bitmask:
+        return {"imageDataURL": bitmask.encode(mask)}
+    return {"format": "rle", "rle": rle.encode(mask)}
+
+
+def _own_labels(label: str | None, config: LabelConfig) -> list[str]:
+    """A control with labels of its own holds no region without one: where nothing tells, its first thing."""
+    candidates = [label] if label is not None else [thing.value for thing in config.foreground or config.labels]
+    return candidates[:1]
+
+
+def _score(score: float) -> float:
+    return min(max(float(score), 0.0), 1.0) if math.isfinite(score) else 0.0
+
+
+# Labels by name
+
+
+def _named(phrase: Phrase, config: LabelConfig) -> str | None:
+    """The label whose name the phrase ends in; of "light" and "traffic light" the longer one."""
+    named = [(len(_words(name)), label.value) for label in config.labels for name in label.names if _ends(phrase, name)]
+    return max(named, key=lambda item: item[0])[1] if named else None
+
+
+def _ends(phrase: Phrase, name: str) -> bool:
+    said, words = _words(phrase.text), _words(name)
+    if not words or not _forms(words[-1]) & (_forms(phrase.noun.text) | _forms(phrase.noun.lemma)):
+        return False
+    return said[-len(words) : -1] == words[:-1]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold().replace("_", " "))
+
+
+def _forms(word: str) -> set[str]:
+    """The word and what it may be the plural of; a form that is no word does no harm, as both sides have to agree."""
+    word = word.casefold()
+    cuts = [("s", ""), ("es", ""), ("ies", "y")]
+    return {word} | {word[: -len(end)] + rest for end, rest in cuts if word.endswith(end) and len(word) > len(end) + 1}
+
+
+# Words of the message
+
+
+def _count(found: Sequence[Segment]) -> str:
+    best = max(_score(segment.score) for segment in found)
+    return f"{len(found)} region{'s' if len(found) > 1 else ''}, best {best:.2f}"
+
+
+def _quote(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3].rstrip() + "..."

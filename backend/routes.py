@@ -1,0 +1,150 @@
+"""The routes of Label Studio's wire protocol, and of the probes."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections import OrderedDict
+from typing import Any
+
+from flask import Response, abort, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from backend import label_config
+from backend.loading import Loader
+from backend.metrics import Metrics
+from backend.predictions import Ask, Predictions
+from backend.problems import Problem, problem
+from backend.settings import Settings
+from model.errors import Misconfigured
+
+WITHOUT_PASSWORD = ("/", "/health", "/ready", "/webhook")  # probes, and events: Label Studio sends those without one
+MEGABYTE = 1_000_000
+PROJECTS_REMEMBERED = 1000
+
+
+class Service:
+    """The routes; what they remember is each project's server address."""
+
+    def __init__(self, settings: Settings, predictions: Predictions, loader: Loader, metrics: Metrics) -> None:
+        self._settings = settings
+        self._predictions = predictions
+        self._loader = loader
+        self._metrics = metrics
+        self._hostnames: OrderedDict[str, str] = OrderedDict()
+
+    def health(self) -> Response:
+        """Say that the server lives."""
+        return jsonify(status="UP", model_class="Anyword")
+
+    def setup(self) -> Response:
+        """Check the labelling config of a project and name the model."""
+        body = self._body()
+        label_config.read(_required(body, "schema", str))
+        if self._loader.failure:
+            raise Misconfigured(self._loader.failure)
+        self._hostnames[str(body.get("project"))] = str(body.get("hostname") or "")
+        if len(self._hostnames) > PROJECTS_REMEMBERED:
+            self._hostnames.popitem(last=False)
+        return jsonify(model_version=self._predictions.model_version)
+
+    def predict(self) -> Response:
+        """Answer each task; an error is the answer only where every task failed."""
+        body = self._body()
+        params = body.get("params")
+        ask = Ask(
+            tasks=_required(body, "tasks", list),
+            context=params.get("context") if isinstance(params, dict) else None,
+            config=label_config.read(_required(body, "label_config", str)),
+            hostname=self._hostnames.get(str(body.get("project")), ""),
+        )
+        outcomes = self._predictions.answer(ask)
+        troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+        if troubles and len(troubles) == len(outcomes):
+            return _refusal(troubles[0])
+        return jsonify(results=[[] if isinstance(outcome, Problem) else outcome for outcome in outcomes])
+
+    def webhook(self) -> Response:
+        """Answer events at once: the annotator's own request waits for it."""
+        return jsonify(status="ignored")
+
+    def versions(self) -> Response:
+        """List the one version that is served."""
+        return jsonify(versions=[self._predictions.model_version])
+
+    def ready(self) -> Response:
+        """Say whether predictions can start at once, and if not, why."""
+        if self._loader.loaded:
+            return jsonify(status="ready")
+        response = jsonify(status="failed" if self._loader.failure else "loading", error=self._loader.failure)
+        response.status_code = 503
+        return response
+
+    def metrics(self) -> Response:
+        """Counts and times in Prometheus' text format."""
+        return Response(generate_latest(self._metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+    def guard(self) -> None:
+        """Ask for the password where one is set, and turn away bodies that are too large."""
+        if not _welcome(self._settings):
+            abort(401, "Wrong or missing user name and password")
+        size, limit = (request.content_length or 0) / MEGABYTE, self._settings.max_body_mb
+        if size > limit:
+            _drain()
+            abort(413, f"The request has {size:.0f} MB, ANYWORD_MAX_BODY_MB is {limit}")
+
+    def refuse(self, error: Exception) -> Response:
+        """Turn any error into a status, a reason phrase and a message."""
+        trouble = problem(error)
+        self._metrics.errors.labels(trouble.kind).inc()
+        return _refusal(trouble)
+
+    def count(self, response: Response) -> Response:
+        """Count the answer by route and status."""
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        self._metrics.requests.labels(route, response.status_code).inc()
+        return response
+
+    def _body(self) -> dict[str, Any]:
+        if not request.is_json:
+            abort(415, f"Content type is {request.mimetype or 'missing'}, but has to be application/json")
+        try:
+            body = json.loads(request.get_data())
+        except (ValueError, RecursionError):
+            abort(400, "The request is not valid JSON")
+        if not isinstance(body, dict):
+            abort(400, "The request has to be a JSON object")
+        return body
+
+
+def _welcome(settings: Settings) -> bool:
+    if not settings.basic_auth_user or request.path in WITHOUT_PASSWORD:
+        return True
+    given = request.authorization
+    if given is None or given.type != "basic":
+        return False
+    pairs = ((given.username, settings.basic_auth_user), (given.password, settings.basic_auth_password))
+    equal = [hmac.compare_digest((mine or "").encode(), wanted.encode()) for mine, wanted in pairs]
+    return all(equal)
+
+
+def _drain() -> None:
+    """Read on to the end: a client that is still sending would see a broken connection instead of the answer."""
+    while request.environ["wsgi.input"].read(MEGABYTE):
+        pass
+
+
+def _required(body: dict[str, Any], key: str, kind: type) -> Any:
+    if not isinstance(body.get(key), kind):
+        abort(400, f"The request lacks {key!r}" if key not in body else f"{key!r} has to be a {kind.__name__}")
+    return body[key]
+
+
+def _refusal(trouble: Problem) -> Response:
+    response = jsonify(error=trouble.message)
+    response.status = trouble.status_line
+    if trouble.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Anyword"'
+    if trouble.retry_after is not None:
+        response.headers["Retry-After"] = str(trouble.retry_after)
+    return response

@@ -1,0 +1,132 @@
+"""Every setting of the server: name, default and help, read once from a mapping such as `os.environ`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, get_type_hints
+
+from model.errors import Misconfigured
+
+PREFIX = "ANYWORD_"
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+FLOATS = ("float32", "bfloat16", "float16")
+
+
+def _text(default: str, help: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+def _secret(help: str) -> Any:
+    return field(default="", repr=False, metadata={"help": help})
+
+
+def _number(default: float, help: str, least: float, most: float = float("inf")) -> Any:
+    return field(default=default, metadata={"help": help, "range": (least, most)})
+
+
+def _flag(default: bool, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may choose; the variable of `max_body_mb` is ANYWORD_MAX_BODY_MB."""
+
+    label_studio_url: str = _text("", "Address of Label Studio, for pictures with a relative address and for the key")
+    label_studio_api_key: str = _secret("Key for fetching pictures from Label Studio: legacy or personal access token")
+    local_files_root: str = _text("", "Folder behind Label Studio's local files, where the server can read it directly")
+    image_timeout: float = _number(10.0, "Seconds until fetching a picture is given up", 0.1, 90)
+    max_image_mb: int = _number(64, "Largest picture file in MB", 1)
+    max_image_megapixels: int = _number(100, "Largest picture in megapixels", 1)
+    max_body_mb: int = _number(32, "Largest request body in MB", 1)
+    backbone: str = _text("", "Stable Diffusion folder or hub name; empty: the embedded model")
+    segmenter: str = _text("", "SAM folder, `.pth` file or hub name; empty: the embedded model")
+    parser: str = _text("", "spaCy pipeline, folder or package name; empty: the embedded model")
+    device: str = _text(
+        "", "Device of the models as torch names it, such as `cuda:1`; empty: CUDA where there is one, else the CPU"
+    )
+    dtype: str = _text("float32", "Numbers the models work in", FLOATS)
+    separate_regions: bool = _flag(True, "One region for each object that a phrase matches, else one for all of them")
+    cache_mb: int = _number(256, "Memory for what the models saw of recent pictures, in MB", 1)
+    batch_deadline: float = _number(80.0, "Seconds until a batch is answered as far as it got", 1, 95)
+    basic_auth_user: str = _text("", "User name that requests have to bring; empty: no check")
+    basic_auth_password: str = _secret("Password that requests have to bring")
+    host: str = _text("127.0.0.1", "Address to listen on")
+    port: int = _number(9090, "Port to listen on", 0, 65535)
+    threads: int = _number(16, "Requests served at the same time", 2, 256)
+    queue_size: int = _number(8, "Predictions that may wait for the models", 1)
+    log_level: str = _text("INFO", "Least level that is logged", LEVELS)
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty value means the default.
+
+    Raises: Misconfigured for an unknown variable with our prefix, and for a value that does not fit its setting.
+    """
+    known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise Misconfigured(f"{name} is no setting{_suggestion(name, known)}")
+    given = {name: environ[name] for name in known if environ.get(name, "")}
+    values: dict[str, Any] = {known[name].name: _value(name, text, known[name]) for name, text in given.items()}
+    settings = Settings(**values)
+    if bool(settings.basic_auth_user) != bool(settings.basic_auth_password):
+        raise Misconfigured("ANYWORD_BASIC_AUTH_USER and ANYWORD_BASIC_AUTH_PASSWORD go together: set both or none")
+    return settings
+
+
+def table() -> str:
+    """All settings as a table in Markdown, one row each, in the order of the code."""
+    rows = [
+        f"| `{PREFIX}{setting.name.upper()}` | {_shown(setting.default)} | {setting.metadata['help']} |"
+        for setting in fields(Settings)
+    ]
+    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _suggestion(name: str, known: Mapping[str, object]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
+
+
+def _value(name: str, text: str, setting: Field[Any]) -> str | bool | float:
+    kind = get_type_hints(Settings)[setting.name]
+    if kind is bool:
+        return _truth(name, text)
+    if kind is str:
+        return _choice(name, text, setting.metadata.get("choices", ()))
+    return _within(name, text, kind, setting.metadata["range"])
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.strip().lower() not in TRUTHS:
+        raise Misconfigured(f"{name} is {text!r}, but has to be true or false")
+    return TRUTHS[text.strip().lower()]
+
+
+def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if choices and text not in choices:
+        raise Misconfigured(f"{name} is {text!r}, but has to be one of {', '.join(choices)}")
+    return text
+
+
+def _within(name: str, text: str, kind: type[float], bounds: tuple[float, float]) -> float:
+    wanted = "a whole number" if kind is int else "a number"
+    try:
+        value = kind(text)
+    except ValueError:
+        raise Misconfigured(f"{name} is {text!r}, but has to be {wanted}") from None
+    least, most = bounds
+    if not least <= value <= most:
+        limit = f"of at least {least:g}" if most == float("inf") else f"from {least:g} to {most:g}"
+        raise Misconfigured(f"{name} is {text!r}, but has to be {wanted} {limit}")
+    return value
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default:g}`" if isinstance(default, int | float) else f"`{default}`" if default else ""

@@ -1,0 +1,44 @@
+"""The app under test, and what its answers say."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from flask.testing import FlaskClient
+from PIL import Image as Pictures
+from werkzeug.test import TestResponse
+
+from backend.app import create_app, model_version
+from backend.loading import Engine
+from backend.settings import Settings
+from model.values import Mask
+
+SETTINGS = Settings(image_timeout=1.0, max_body_mb=1, max_image_megapixels=1)
+VERSION = model_version(SETTINGS)
+
+
+def client_of(engine: Engine, settings: Settings = SETTINGS) -> FlaskClient:
+    """A client of an app with this engine."""
+    return create_app(settings, load=lambda: engine).test_client()
+
+
+def results(response: TestResponse) -> Any:
+    """The predictions of an answer that went well."""
+    assert response.status_code == 200, response.status
+    return response.get_json()["results"]
+
+
+def masks(prediction: Any) -> list[Mask]:
+    """The bitmasks (H, W) of a prediction."""
+    uris = [item["value"]["imageDataURL"] for item in prediction["result"] if item["type"] == "bitmask"]
+    files = [io.BytesIO(base64.b64decode(uri.split(",")[1])) for uri in uris]
+    return [np.asarray(np.asarray(Pictures.open(file).convert("RGBA"))[..., 3] > 127) for file in files]
+
+
+def status_text(prediction: Any) -> str:
+    """What a prediction says in the status area."""
+    [item] = [item for item in prediction["result"] if item["from_name"] == "status"]
+    return str(item["value"]["text"][0])

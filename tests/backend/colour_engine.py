@@ -1,0 +1,55 @@
+"""A small engine that answers by colour, so that tests of the server do not need models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.values import Answer, Clause, Finding, Hint, Image, Mask, Phrase, Query, Segment, Word
+
+COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 150, 50)}
+
+
+@dataclass(frozen=True)
+class ColourEngine:
+    """Finds the pixels of the colour that a text names, or of the colour under a click or inside a box."""
+
+    name: str = "colours"
+
+    def segment(self, image: Image, query: Query) -> Answer:
+        """Answer every clause by the colours it names and every hint by the colour it points at."""
+        said = [(index, clause, colour) for index, clause in enumerate(query.clauses) for colour in _named(clause)]
+        findings = tuple(_finding(image, index, clause, colour) for index, clause, colour in said)
+        segments = [
+            Segment(_alike(image, COLOURS[colour]), 0.9, finding.phrase, index)
+            for finding, (index, _, colour) in zip(findings, said, strict=True)
+            if finding.present
+        ]
+        segments += [Segment(_pointed_at(image, hint), 0.8, hint=index) for index, hint in enumerate(query.hints)]
+        return Answer(tuple(segments), findings)
+
+
+def _named(clause: Clause) -> list[str]:
+    return [colour for colour in COLOURS if colour in clause.text.casefold().split()]
+
+
+def _finding(image: Image, index: int, clause: Clause, colour: str) -> Finding:
+    start = clause.text.casefold().index(colour)
+    phrase = Phrase(clause.text, Word(clause.text[start:], colour, start, len(clause.text)))
+    present = bool(_alike(image, COLOURS[colour]).any())
+    return Finding(phrase, index, np.ones((4, 4), np.float32), float(present), present)
+
+
+def _pointed_at(image: Image, hint: Hint) -> Mask:
+    positive = [point for point in hint.points if point.positive]
+    if positive:
+        colour = image[int(positive[0].y), int(positive[0].x)]
+    else:
+        assert hint.box is not None
+        colour = image[int(hint.box.y0 + hint.box.y1) // 2, int(hint.box.x0 + hint.box.x1) // 2]
+    return _alike(image, tuple(int(channel) for channel in colour))
+
+
+def _alike(image: Image, colour: tuple[int, ...]) -> Mask:
+    return np.asarray((np.abs(image.astype(int) - colour) < 20).all(axis=-1), np.bool_)

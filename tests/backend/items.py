@@ -1,0 +1,53 @@
+"""Prompt items as the editor sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend import label_config, prompts
+from backend.prompts import Request
+from model.errors import BadQuery
+from tests.backend.configs import C
+
+SIZE = (240, 320)
+Item = dict[str, Any]
+
+
+def text(*entries: str, control: str = "prompt", **more: Any) -> Item:
+    return {
+        "id": "t1",
+        "from_name": control,
+        "to_name": "image",
+        "type": "textarea",
+        "value": {"text": [*entries]},
+        **more,
+    }
+
+
+def point(x: Any, y: Any, label: str = "Dog", **more: Any) -> Item:
+    value = {"x": x, "y": y, "width": 0.3, "keypointlabels": [label]}
+    return {
+        "id": f"p{x}-{y}",
+        "from_name": "point",
+        "type": "keypointlabels",
+        "value": value,
+        "is_positive": True,
+        **more,
+    }
+
+
+def box(x: Any, y: Any, width: Any, height: Any, rotation: float = 0, **more: Any) -> Item:
+    value = {"x": x, "y": y, "width": width, "height": height, "rotation": rotation, "rectanglelabels": ["Dog"]}
+    return {"id": f"b{x}-{y}", "from_name": "box", "type": "rectanglelabels", "value": value, **more}
+
+
+def read(*items: Item, xml: str = C, size: tuple[int, int] = SIZE) -> Request:
+    return prompts.read({"id": 1}, {"result": [*items]}, label_config.read(xml), size)
+
+
+def refused(*items: Item, xml: str = C) -> str:
+    with pytest.raises(BadQuery) as error:
+        read(*items, xml=xml)
+    return str(error.value)

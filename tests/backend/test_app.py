@@ -1,0 +1,273 @@
+"""The wire protocol through Flask's test client, with a small engine that answers by colour."""
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from backend.app import create_app, model_version
+from backend.loading import Engine
+from model.errors import Misconfigured, OutOfMemory
+from model.values import Answer, Image, Query
+from tests.backend import calls, picture_server
+from tests.backend.clients import SETTINGS, VERSION, client_of, masks, results, status_text
+from tests.backend.colour_engine import COLOURS, ColourEngine
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return client_of(ColourEngine())
+
+
+RED, BLUE = ((calls.picture() == np.array(colour)).all(axis=-1) for colour in (COLOURS["red"], COLOURS["blue"]))
+
+
+# The routes
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_health_is_json(client: FlaskClient, path: str) -> None:
+    assert client.get(path).get_json()["status"] == "UP"
+
+
+def test_the_model_version_is_the_same_everywhere(client: FlaskClient) -> None:
+    body = {"project": "1.1", "schema": calls.BITMASK, "hostname": "http://localhost:8090", "access_token": "secret"}
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()])))
+    assert client.post("/setup", json=body).get_json() == {"model_version": VERSION}
+    assert client.get("/versions").get_json() == {"versions": [VERSION]}
+    assert prediction["model_version"] == VERSION
+
+
+def test_the_model_version_names_chosen_checkpoints() -> None:
+    chosen = replace(SETTINGS, backbone="stabilityai/stable-diffusion-2-1", segmenter="/weights/sam_vit_b.pth")
+    assert model_version(chosen) == f"{VERSION}-stable-diffusion-2-1-sam_vit_b"
+
+
+def test_setup_shows_what_the_labelling_config_lacks(client: FlaskClient) -> None:
+    response = client.post("/setup", json={"project": "1.1", "schema": calls.WITHOUT_MASK})
+    assert response.status == "422 Labeling config needs <Brush> or <Bitmask>"
+
+
+def test_relative_addresses_belong_to_the_server_that_set_the_project_up() -> None:
+    request = calls.predict([calls.task(url="/data/upload/1/a.png")])
+    with picture_server.serving() as url:
+        client = client_of(ColourEngine())
+        client.post("/setup", json={"project": request["project"], "schema": calls.BITMASK, "hostname": url})
+        [prediction] = results(client.post("/predict", json=request))
+        elsewhere = client.post("/predict", json={**request, "project": "2.1795168391"})
+    assert len(masks(prediction)) == 2
+    assert "ANYWORD_LABEL_STUDIO_URL" in elsewhere.status
+
+
+def test_ready_follows_the_loading_of_the_engine() -> None:
+    go = threading.Event()
+
+    def load() -> Engine:
+        assert go.wait(5)
+        return ColourEngine()
+
+    client = create_app(SETTINGS, load=load).test_client()
+    assert (client.get("/ready").status_code, client.get("/ready").get_json()["status"]) == (503, "loading")
+    assert client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH}).get_json()["model_version"] == VERSION
+    go.set()
+    results(client.post("/predict", json=calls.predict([calls.task()])))
+    assert client.get("/ready").status_code == 200
+
+
+def test_a_model_that_does_not_load_is_told_everywhere() -> None:
+    def load() -> Engine:
+        raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
+
+    client = create_app(SETTINGS, load=load).test_client()
+    predicted = client.post("/predict", json=calls.predict([calls.task()]))
+    setup = client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH})
+    reason = "The model did not load: ANYWORD_BACKBONE: there is no folder /weights"
+    assert predicted.status == setup.status == f"422 {reason}"
+    assert client.get("/ready").get_json() == {"status": "failed", "error": reason}
+    assert client.get("/health").status_code == 200
+
+
+def test_events_are_answered(client: FlaskClient) -> None:
+    assert client.post("/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 200
+
+
+def test_an_unknown_address_is_a_404_in_json(client: FlaskClient) -> None:
+    response = client.get("/nothing")
+    assert response.status_code == 404
+    assert "not found" in response.get_json()["error"]
+
+
+def test_metrics_count_requests_stages_regions_and_errors(client: FlaskClient) -> None:
+    client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red")))
+    client.post("/predict", json=calls.predict([calls.task()], context=calls.text("")))
+    page = client.get("/metrics").get_data(as_text=True)
+    assert 'anyword_requests_total{route="/predict",status="200"} 2.0' in page
+    assert 'anyword_stage_seconds_count{stage="segment"} 1.0' in page
+    assert 'anyword_errors_total{kind="BadQuery"} 1.0' in page
+    assert "anyword_regions_total 1.0" in page
+    assert "anyword_queue_depth 0.0" in page
+
+
+# Predictions
+
+
+def test_a_text_gives_the_regions_it_names(client: FlaskClient) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red"))))
+    [mask] = masks(prediction)
+    assert np.array_equal(mask, RED)
+    assert [item["value"]["labels"] for item in prediction["result"] if item["type"] == "labels"] == [["Red thing"]]
+
+
+@pytest.mark.parametrize("context", [calls.point(70, 75), calls.box(60, 60, 35, 35)])
+def test_a_click_or_a_box_gives_the_object_below_it(client: FlaskClient, context: dict[str, Any]) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+    [mask] = masks(prediction)
+    assert np.array_equal(mask, BLUE)
+
+
+def test_a_brush_config_gets_run_length_code(client: FlaskClient) -> None:
+    request = calls.predict([calls.task()], calls.BRUSH, calls.point(25, 25))
+    [prediction] = results(client.post("/predict", json=request))
+    [item] = prediction["result"]
+    assert (item["type"], item["value"]["format"]) == ("brushlabels", "rle")
+    assert item["value"]["brushlabels"] == ["Thing"]
+
+
+def test_a_pre_annotation_looks_for_the_labels(client: FlaskClient) -> None:
+    first, second = results(client.post("/predict", json=calls.predict([calls.task(1), calls.task(2)])))
+    assert [len(masks(first)), len(masks(second))] == [2, 2]
+    assert all(item["from_name"] != "status" for item in first["result"])
+
+
+def test_a_pre_annotation_without_labels_finds_nothing() -> None:
+    client = client_of(Failing(AssertionError("nothing was asked")))
+    config = '<View><Image name="image" value="$image"/><Brush name="mask" toName="image"/></View>'
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], config)))
+    assert prediction["result"] == []
+
+
+def test_finding_nothing_is_an_answer(client: FlaskClient) -> None:
+    grey = calls.data_uri(np.full((40, 40, 3), 128, np.uint8))
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task(url=grey)])))
+    assert prediction["result"] == []
+
+
+def test_finding_nothing_for_a_text_says_so(client: FlaskClient) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("green"))))
+    assert masks(prediction) == []
+    assert "green" in status_text(prediction)
+
+
+def test_one_region_for_all_objects_where_the_operator_wants_it() -> None:
+    seen: list[Query] = []
+
+    class Recording(ColourEngine):
+        def segment(self, image: Image, query: Query) -> Answer:
+            seen.append(query)
+            return super().segment(image, query)
+
+    client = client_of(Recording(), replace(SETTINGS, separate_regions=False))
+    results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red"))))
+    assert [query.separate for query in seen] == [False]
+
+
+def test_one_bad_task_costs_that_task_alone(client: FlaskClient) -> None:
+    tasks = [calls.task(1), calls.task(2, "data:image/png;base64,AAAA"), "no task", {"id": 4}, calls.task(5)]
+    outcomes = results(client.post("/predict", json=calls.predict(tasks)))
+    assert [bool(outcome) for outcome in outcomes] == [True, False, False, False, True]
+    assert outcomes[1] == []
+
+
+def test_tasks_after_the_deadline_are_not_reached() -> None:
+    client = client_of(ColourEngine(), replace(SETTINGS, batch_deadline=0.0))
+    response = client.post("/predict", json=calls.predict([calls.task(1), calls.task(2)]))
+    assert response.status.startswith("503 The batch took too long")
+
+
+# Trouble inside
+
+
+class Failing:
+    """An engine that always fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def segment(self, image: Image, query: Query) -> Answer:  # noqa: ARG002
+        raise self._error
+
+
+def test_a_bug_is_an_id_for_the_annotator_and_a_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    client = client_of(Failing(KeyError("secret detail")))
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red"))))
+    batch = client.post("/predict", json=calls.predict([calls.task()]))
+    assert status_text(prediction).startswith("Unexpected error ")
+    assert batch.status.startswith("500 Unexpected error ")
+    assert "secret" not in status_text(prediction) + batch.get_data(as_text=True)
+    assert "secret detail" in caplog.text
+
+
+def test_too_little_memory_is_told(client: FlaskClient) -> None:
+    client = client_of(Failing(OutOfMemory("this picture is too large for the memory of the device")))
+    response = client.post("/predict", json=calls.predict([calls.task()]))
+    assert response.status == "507 this picture is too large for the memory of the device"
+
+
+def test_a_full_queue_is_a_503_with_the_time_to_come_back() -> None:
+    engine = Waiting()
+    client = client_of(engine, replace(SETTINGS, queue_size=1))
+    application = client.application
+    threads = [threading.Thread(target=ask, args=(application.test_client(),)) for _ in range(2)]
+    threads[0].start()
+    assert engine.started.wait(5)
+    threads[1].start()
+    while "anyword_queue_depth 1.0" not in client.get("/metrics").get_data(as_text=True):
+        pass
+    response = ask(client)
+    engine.go.set()
+    for thread in threads:
+        thread.join(5)
+    assert response.status.startswith("503 1 requests are waiting already")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert ask(client).status_code == 200
+
+
+class Waiting(ColourEngine):
+    """An engine that finishes when it is told to."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "started", threading.Event())
+        object.__setattr__(self, "go", threading.Event())
+
+    started: threading.Event
+    go: threading.Event
+
+    def segment(self, image: Image, query: Query) -> Answer:
+        self.started.set()
+        assert self.go.wait(5)
+        return super().segment(image, query)
+
+
+def ask(client: FlaskClient) -> TestResponse:
+    return client.post("/predict", json=calls.predict([calls.task()], calls.BRUSH, calls.point(25, 25)))
+
+
+# Who may ask
+
+
+def test_a_password_is_asked_for_except_by_probes_and_events() -> None:
+    settings = replace(SETTINGS, basic_auth_user="anna", basic_auth_password="pass-wörd")
+    client = client_of(ColourEngine(), settings)
+    request = calls.predict([calls.task()])
+    refused = client.post("/predict", json=request)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Basic")
+    assert client.post("/predict", json=request, auth=("anna", "wrong")).status_code == 401
+    assert client.post("/predict", json=request, headers={"Authorization": "Bearer x"}).status_code == 401
+    assert client.post("/predict", json=request, auth=("anna", "pass-wörd")).status_code == 200
+    assert client.get("/health").status_code == client.post("/webhook", json={}).status_code == 200
+    assert client.get("/metrics").status_code == 401

@@ -1,0 +1,160 @@
+"""Bad input through Flask's test client: a clear message, no trace, and the next request works."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from tests.backend import calls, picture_server
+from tests.backend.clients import SETTINGS, client_of, masks, results, status_text
+from tests.backend.colour_engine import ColourEngine
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return client_of(ColourEngine())
+
+
+@pytest.fixture
+def next_one_works(client: FlaskClient) -> Iterator[None]:
+    yield
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red"))))
+    assert len(masks(prediction)) == 1
+
+
+BAD_PROMPTS = [
+    ("empty text", calls.text(""), "type what to look for"),
+    ("no text", {"result": [{**calls.text("x")["result"][0], "value": {}}]}, "type what to look for"),
+    ("text without a noun", calls.text("quickly"), "no thing is named"),
+    ("another script", calls.text("красный круг"), "красный круг"),
+    ("3,000 words", calls.text("red " * 3000), "3000 words"),
+    ("unknown label", calls.text("Aardvark: green"), "green"),
+    ("point outside", calls.point(130, 20), "outside"),
+    ("point that is not a number", calls.point(float("nan"), 20), "point"),
+    ("point without coordinates", calls.point(None, None), "point"),
+    ("only a negative point", calls.point(20, 20, positive=False), "negative"),
+    ("box without area", calls.box(20, 20, 0, 0), "box"),
+    ("box that is not a number", calls.box(20, float("nan"), 10, 10), "box"),
+    ("box outside", calls.box(150, 150, 10, 10), "outside"),
+]
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize(("context", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PROMPTS])
+def test_a_bad_prompt_is_told_in_the_status_area(client: FlaskClient, context: dict[str, Any], said: str) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+    assert masks(prediction) == []
+    assert said in status_text(prediction)
+
+
+@pytest.mark.usefixtures("next_one_works")
+def test_a_bad_prompt_is_told_in_the_reason_phrase_and_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = calls.predict([calls.task(7)], calls.BRUSH, calls.box(20, 20, 0, 0))
+    with caplog.at_level(logging.ERROR):
+        response = client.post("/predict", json=request)
+    assert response.status_code == 422
+    assert "box" in response.status
+    assert "Task 7" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+BAD_PICTURES = [
+    ("missing", {"id": 1, "data": {}}, "no picture under 'image'"),
+    ("not a text", {"id": 1, "data": {"image": 5}}, "no picture under 'image'"),
+    ("no data", {"id": 1}, "no picture under 'image'"),
+    ("not an object", "task", "no picture under 'image'"),
+    ("unreadable", calls.task(url="data:image/png;base64,AAAA"), ""),
+    ("not a picture", calls.task(url="data:text/plain;base64,aGVsbG8="), ""),
+    ("too large", calls.task(url=calls.data_uri(np.zeros((1001, 1000, 3), np.uint8))), ""),
+    ("dead link", calls.task(url="http://localhost:9/picture.png"), ""),
+    ("relative without an address", calls.task(url="/data/upload/1/picture.png"), ""),
+    ("of an unknown kind", calls.task(url="ftp://localhost/picture.png"), ""),
+]
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize(("task", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PICTURES])
+def test_a_bad_picture_is_told(client: FlaskClient, task: Any, said: str) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([task], context=calls.text("red"))))
+    alone = client.post("/predict", json=calls.predict([task]))
+    assert masks(prediction) == []
+    assert said in status_text(prediction)
+    assert "Traceback" not in status_text(prediction)
+    assert alone.status_code == 422
+    assert alone.get_json()["error"] == status_text(prediction)
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize(
+    ("path", "said"), [("/locked/a.png", "401"), ("/gone/a.png", "404"), ("/page/a.png", "no picture but text/html")]
+)
+def test_a_picture_that_the_server_does_not_give_is_told(path: str, said: str) -> None:
+    with picture_server.serving() as url:
+        client = client_of(ColourEngine(), replace(SETTINGS, label_studio_url=url))
+        request = calls.predict([calls.task(url=path)], context=calls.text("red"))
+        [prediction] = results(client.post("/predict", json=request))
+        [working] = results(client.post("/predict", json=calls.predict([calls.task(url="/data/upload/1/a.png")])))
+    assert said in status_text(prediction)
+    assert len(masks(working)) == 2
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize("context", [None, {}, "a string", 7, [], {"result": None}, {"result": "text"}, {"result": []}])
+def test_a_context_without_prompts_is_a_pre_annotation(client: FlaskClient, context: Any) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+    assert len(masks(prediction)) == 2
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize("params", ["absent", None, "text", {}])
+def test_requests_without_a_context_are_a_pre_annotation(client: FlaskClient, params: Any) -> None:
+    request = {**calls.predict([calls.task()]), "params": params}
+    if params == "absent":
+        del request["params"]
+    [prediction] = results(client.post("/predict", json=request))
+    assert len(masks(prediction)) == 2
+
+
+@pytest.mark.usefixtures("next_one_works")
+def test_an_unknown_event_changes_nothing(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    context = {"event": "prewarm", **calls.point(25, 25)}
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+    assert prediction["result"] == []
+    assert "prewarm" in caplog.text
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"data": b"tasks", "content_type": "text/plain"}, "415 Content type is text/plain, but has to be"),
+        ({"data": b"tasks"}, "415 Content type is missing"),
+        ({"data": b"{", "content_type": "application/json"}, "400 The request is not valid JSON"),
+        ({"data": b"\xff\xfe", "content_type": "application/json"}, "400 The request is not valid JSON"),
+        ({"data": b"[" * 100_000, "content_type": "application/json"}, "400 The request is not valid JSON"),
+        ({"json": []}, "400 The request has to be a JSON object"),
+        ({"json": {}}, "400 The request lacks 'tasks'"),
+        ({"json": {"tasks": {}, "label_config": calls.BRUSH}}, "400 'tasks' has to be a list"),
+        ({"json": {"tasks": []}}, "400 The request lacks 'label_config'"),
+        ({"json": {"tasks": [], "label_config": "<View"}}, "422 Labeling config is not readable XML"),
+        ({"json": {"tasks": [], "label_config": calls.WITHOUT_MASK}}, "422 Labeling config needs <Brush> or <Bitmask>"),
+    ],
+)
+def test_a_bad_request_has_a_reason(client: FlaskClient, request_: dict[str, Any], status: str) -> None:
+    assert client.post("/predict", **request_).status.startswith(status)
+
+
+@pytest.mark.usefixtures("next_one_works")
+def test_a_body_that_is_too_large_is_turned_away(client: FlaskClient) -> None:
+    response = client.post("/predict", data=b" " * 40_000_000, content_type="application/json")
+    assert response.status == "413 The request has 40 MB, ANYWORD_MAX_BODY_MB is 1"
+
+
+def test_no_task_is_no_result(client: FlaskClient) -> None:
+    assert results(client.post("/predict", json=calls.predict([]))) == []

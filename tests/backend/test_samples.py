@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from backend import label_config, prompts, regions, samples
+from backend.samples import CLASSIC_CONFIG, CONFIG, clear_scenes, masks_by_label
+from model.embedded.scenes import Scene
+from model.values import Answer, Segment
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    [scene] = clear_scenes(1, 128)
+    return scene
+
+
+def test_scenes_are_the_same_each_time(scene: Scene) -> None:
+    [again] = clear_scenes(1, 128)
+    assert np.array_equal(scene.image, again.image)
+    assert len({thing.kind.shape for thing in scene.objects}) == len(scene.objects) >= 2
+
+
+@pytest.mark.parametrize(("config", "classic"), [(CONFIG, False), (CLASSIC_CONFIG, True)])
+def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic: bool) -> None:
+    thing, read = scene.objects[0], label_config.read(config)
+    for items in (samples.point(thing, classic), samples.box(thing, classic)):
+        request = prompts.read({}, {"result": items}, read, (128, 128))
+        [hint] = request.query.hints
+        assert request.selected == samples.label_of(thing)
+        assert all(thing.mask[int(point.y), int(point.x)] for point in hint.points)
+        if hint.box is not None:
+            inside = thing.mask[round(hint.box.y0) : round(hint.box.y1), round(hint.box.x0) : round(hint.box.x1)]
+            assert inside.sum() == thing.mask.sum()
+            assert inside.any(axis=1).all()
+
+
+@pytest.mark.parametrize("config", [CONFIG, CLASSIC_CONFIG])
+def test_the_truth_scores_one_and_a_stray_label_costs(scene: Scene, config: str) -> None:
+    read = label_config.read(config)
+    [*_, sample] = samples.samples(scene)
+    request = prompts.read({}, None, read, (128, 128))
+    clauses = {clause.text: index for index, clause in enumerate(request.query.clauses)}
+    segments = [Segment(thing.mask, 1.0, clause=clauses[samples.label_of(thing)]) for thing in scene.objects]
+    absent = next(label for label in clauses if label not in sample.truth)
+    stray = Segment(scene.objects[0].mask, 1.0, clause=clauses[absent])
+    right = regions.results(Answer(tuple(segments)), request, read)
+    wrong = regions.results(Answer((*segments, stray)), request, read)
+    assert masks_by_label(right, (128, 128)).keys() == sample.truth.keys()
+    assert sample.score(right) == 1.0
+    assert sample.score(wrong) == pytest.approx(len(segments) / (len(segments) + 1))

@@ -1,0 +1,54 @@
+"""The server as a process: what only gunicorn and a real connection show."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from backend.process import free_port, running
+from tests.backend import calls
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    nowhere = {
+        "ANYWORD_BACKBONE": "/nowhere",
+        "ANYWORD_BASIC_AUTH_USER": "anna",
+        "ANYWORD_BASIC_AUTH_PASSWORD": "secret",
+    }
+    command = [sys.executable, "-m", "backend", "serve", "--port", str(port)]
+    log = tmp_path_factory.mktemp("serving") / "log"
+    with running(command, nowhere, log, (f"{address}/health", 30)):
+        yield address
+    assert "Traceback" not in log.read_text().split("The model did not load")[0]
+
+
+def test_a_reason_phrase_reaches_the_client(url: str) -> None:
+    body = {"project": "1.1", "schema": calls.WITHOUT_MASK}
+    response = requests.post(f"{url}/setup", json=body, auth=("anna", "secret"), timeout=10)
+    assert (response.status_code, response.reason) == (422, "Labeling config needs <Brush> or <Bitmask>")
+
+
+def test_a_client_that_sends_40_megabytes_sees_the_answer(url: str) -> None:
+    head = {"Content-Type": "application/json"}
+    response = requests.post(
+        f"{url}/predict", data=bytes(40_000_000), headers=head, auth=("anna", "secret"), timeout=30
+    )
+    assert (response.status_code, response.reason) == (413, "The request has 40 MB, ANYWORD_MAX_BODY_MB is 32")
+
+
+def test_a_connection_is_refused_without_the_password(url: str) -> None:
+    assert requests.get(f"{url}/versions", timeout=10).status_code == 401
+
+
+def test_health_answers_long_before_the_model_is_loaded(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "backend", "serve", "--port", str(port)]
+    started = time.monotonic()
+    with running(command, {}, tmp_path / "log", (f"http://127.0.0.1:{port}/health", 30)):
+        assert time.monotonic() - started < 10  # about 1.5 s on an idle machine

@@ -1,0 +1,72 @@
+import pytest
+
+from backend.settings import Settings, read, table
+from model.errors import Misconfigured
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert read({}) == Settings()
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    assert read({"PATH": "/bin", "HOME": "/root"}) == Settings()
+
+
+def test_each_kind_of_value_is_read() -> None:
+    settings = read(
+        {
+            "ANYWORD_PORT": "9191",
+            "ANYWORD_IMAGE_TIMEOUT": "2.5",
+            "ANYWORD_SEPARATE_REGIONS": "No",
+            "ANYWORD_LABEL_STUDIO_URL": "http://label-studio.local:8080/sub",
+        }
+    )
+    assert (settings.port, settings.image_timeout) == (9191, 2.5)
+    assert settings.separate_regions is False
+    assert settings.label_studio_url == "http://label-studio.local:8080/sub"
+
+
+def test_an_empty_value_means_the_default() -> None:
+    assert read({"ANYWORD_PORT": ""}).port == 9090
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(Misconfigured, match=r"ANYWORD_THREDS is no setting; did you mean ANYWORD_THREADS\?"):
+        read({"ANYWORD_THREDS": "4"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("ANYWORD_PORT", "many", "a whole number"),
+        ("ANYWORD_PORT", "70000", "from 0 to 65535"),
+        ("ANYWORD_THREADS", "1.5", "a whole number"),
+        ("ANYWORD_QUEUE_SIZE", "0", "at least 1"),
+        ("ANYWORD_IMAGE_TIMEOUT", "nan", "from 0.1 to 90"),
+        ("ANYWORD_SEPARATE_REGIONS", "maybe", "true or false"),
+        ("ANYWORD_DTYPE", "float8", "float32, bfloat16, float16"),
+        ("ANYWORD_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_bad_value_names_key_and_value(name: str, value: str, wanted: str) -> None:
+    with pytest.raises(Misconfigured, match=wanted) as caught:
+        read({name: value})
+    assert str(caught.value).startswith(f"{name} is {value!r}")
+
+
+def test_user_and_password_go_together() -> None:
+    with pytest.raises(Misconfigured, match="go together"):
+        read({"ANYWORD_BASIC_AUTH_USER": "anna"})
+
+
+def test_secrets_stay_out_of_the_representation() -> None:
+    secrets = {"ANYWORD_LABEL_STUDIO_API_KEY": "key-1", "ANYWORD_BASIC_AUTH_PASSWORD": "word-2"}
+    shown = repr(read({**secrets, "ANYWORD_BASIC_AUTH_USER": "anna"}))
+    assert "anna" in shown
+    assert not any(secret in shown for secret in secrets.values())
+
+
+def test_the_table_has_a_row_for_each_setting() -> None:
+    rows = table().splitlines()
+    assert len(rows) == 2 + len(Settings.__dataclass_fields__)
+    assert "| `ANYWORD_PORT` | `9090` | Port to listen on |" in rows
