@@ -1,0 +1,45 @@
+"""What was measured about a backbone checkpoint, in `anyword.json` beside its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.errors import Misconfigured
+
+FILE_NAME = "anyword.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Measured on scenes by `python -m model.evaluation profile`.
+
+    head_weights: weight of each head of the self-attention layer that is read, by its coherence; empty: all alike.
+    constants: changes to `EngineConfig` by section and name, such as {"selection": {"presence": 0.2}}.
+    """
+
+    head_weights: tuple[float, ...] = ()
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def read(folder: Path) -> Profile:
+    """Read a checkpoint's profile; the plain one where the checkpoint has none.
+
+    Raises Misconfigured where the file is not a profile.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return Profile()
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+        return Profile(tuple(float(weight) for weight in values["head_weights"]), dict(values["constants"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Misconfigured(f"{path} is not a profile ({error!r}): measure it anew, or delete it") from error
+
+
+def write(folder: Path, profile: Profile) -> None:
+    """Write a profile beside a checkpoint's weights."""
+    (folder / FILE_NAME).write_text(json.dumps(asdict(profile), indent=1) + "\n")

@@ -1,0 +1,31 @@
+"""Pictures for people: masks drawn over an image, maps as colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model.values import Image, Mask
+
+TINTS = ((230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240))
+
+
+def overlay(image: Image, masks: Sequence[Mask]) -> Image:
+    """The image (H, W, 3) with each mask (H, W) tinted and outlined in a colour of its own."""
+    picture = image.copy()
+    for tint, mask in zip(cycle(TINTS), masks, strict=False):
+        picture[mask] = (0.5 * picture[mask] + 0.5 * np.array(tint)).astype(np.uint8)
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, tint, 2)
+    return picture
+
+
+def heat(scores: NDArray[np.float32], size: tuple[int, int]) -> Image:
+    """Scores (g, g) in 0..1 as colours, dark to bright, at `size` (H, W)."""
+    grey = (255 * scores.clip(0, 1)).astype(np.uint8)
+    large = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.cvtColor(cv2.applyColorMap(large, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)

@@ -1,0 +1,69 @@
+"""Entropy-reduced iterative refinement of score maps by self-attention (iSeg; methods.md sections 3.4 and 3.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from model.config import RefineConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """scores (P, g, g), each with sum 1 (0 where a map was flat); iterations (P,), products made for each phrase."""
+
+    scores: torch.Tensor
+    iterations: torch.Tensor
+
+
+def entropy_reduced(among: torch.Tensor, factor: float) -> torch.Tensor:
+    """Ent-Self: one gradient step on the entropy of a column-normalised attention matrix (n, n), clamped, rows to 1.
+
+    A* + factor * log10(e A*) below 0 is cut, so small attention vanishes. A row that would lose everything keeps
+    its one largest entry: iSeg's code divides by zero there.
+    """
+    columns = among.float() / among.float().amax(0, keepdim=True).clamp(min=1e-12)
+    reduced = columns + factor * torch.log10(torch.e * columns.clamp(min=1e-12))
+    kept = torch.where(columns == columns.amax(1, keepdim=True), columns, 0.0)
+    reduced = torch.where((reduced > 0).any(1, keepdim=True), reduced.clamp(min=0), kept)
+    return reduced / reduced.sum(1, keepdim=True).clamp(min=1e-12)
+
+
+def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> Refined:
+    """Spread maps (P, g, g) over what belongs together.
+
+    The first product is with all heads (`broad`), the others with the entropy-reduced coherent ones (`among`): ours,
+    because a single head alone misses parts that the first product brings in.
+    """
+    first = spread(scores.flatten(1), broad)
+    settled, iterations = settle(first, entropy_reduced(among, config.entropy_factor), config)
+    return Refined(settled.reshape(scores.shape), iterations + 1)
+
+
+def settle(maps: torch.Tensor, matrix: torch.Tensor, config: RefineConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    """Multiply maps (P, n) by a row-stochastic matrix (n, n) until a product moves less than the tolerance.
+
+    The share of a map's mass that one product moves is measured for each map alone, so the number of products is
+    chosen per phrase (ours; iSeg fixes it and names the choice as future work). Returns maps and products (P,).
+    """
+    products = torch.zeros(len(maps), dtype=torch.long, device=maps.device)
+    moving = torch.ones(len(maps), dtype=torch.bool, device=maps.device)
+    while moving.any() and int(products.max()) < config.max_iterations - 1:
+        following = spread(maps, matrix)
+        moved = (following - maps).abs().sum(1) / 2
+        maps = torch.where(moving[:, None], following, maps)
+        products += moving
+        moving &= moved > config.tolerance
+    return maps, products
+
+
+def spread(maps: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """One product of maps (P, n) with a self-attention matrix (n, n), normalised before and after (iSeg, 3.5)."""
+    return normalised(normalised(maps.float()) @ matrix.float().T)
+
+
+def normalised(maps: torch.Tensor) -> torch.Tensor:
+    """Maps (P, n) less their minimum, divided by their sum; a flat map becomes 0."""
+    lifted = maps - maps.amin(1, keepdim=True)
+    return lifted / lifted.sum(1, keepdim=True).clamp(min=1e-12)

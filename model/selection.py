@@ -1,0 +1,89 @@
+"""Which of SAM's candidate masks answers the query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.canvas import resize_maps
+from model.config import SelectionConfig
+from model.values import Candidates, Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """The best candidate for one object: logits (h, w) in SAM's frame, its score in 0..1, its evidence in 0..1."""
+
+    low_res_mask: NDArray[np.float32]
+    valid: tuple[int, int]
+    score: float
+    evidence: float = 1.0
+
+    @property
+    def inside(self) -> Mask:
+        """The cells of the picture's part of SAM's frame that the mask covers."""
+        return self.low_res_mask[: self.valid[0], : self.valid[1]] > 0
+
+
+def best(candidates: Sequence[Candidates], scores: NDArray[np.float32], config: SelectionConfig) -> Choice:
+    """The candidate that agrees best with the scores (g, g, maximum 1), SAM's own IoU prediction weighed in (ours)."""
+    wanted = _at(scores, candidates[0].valid)
+    choices = []
+    for each in candidates:
+        for mask, predicted in zip(each.low_res_masks, each.iou_predictions, strict=True):
+            agreed = agreement(mask[: each.valid[0], : each.valid[1]] > 0, wanted)
+            score = config.agreement * agreed + (1 - config.agreement) * float(np.clip(predicted, 0, 1))
+            choices.append(Choice(mask, each.valid, score))
+    return max(choices, key=lambda choice: choice.score)
+
+
+def agreement(mask: Mask, wanted: NDArray[np.float32]) -> float:
+    """Soft intersection over union (Ruzicka) of a mask (h, w) and a map (h, w) in 0..1; 0 where both are empty."""
+    hard = mask.astype(np.float32)
+    return float(np.minimum(hard, wanted).sum() / max(np.maximum(hard, wanted).sum(), 1e-6))
+
+
+def with_evidence(choice: Choice, evidence: torch.Tensor) -> Choice:
+    """Measure the mean evidence (g, g) under a choice's mask."""
+    cells = torch.from_numpy(_at(evidence.cpu().numpy(), choice.valid))
+    inside = choice.inside
+    found = float(cells.numpy()[inside].mean()) if inside.any() else 0.0
+    return Choice(choice.low_res_mask, choice.valid, choice.score, found)
+
+
+def distinct(choices: Sequence[Choice], overlap: float) -> tuple[Choice, ...]:
+    """Drop choices that show the same object as a better one."""
+    kept: list[Choice] = []
+    for choice in sorted(choices, key=lambda each: -each.score):
+        if all(iou(choice.inside, other.inside) < overlap for other in kept):
+            kept.append(choice)
+    return tuple(kept)
+
+
+def iou(one: Mask, other: Mask) -> float:
+    """Intersection over union of two masks of one shape; 1 where both are empty."""
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else 1.0
+
+
+def placed(choices: Sequence[Choice], place: str | None) -> tuple[Choice, ...]:
+    """Of several matches, the one that lies where the text says (ours); all of them where it does not say."""
+    if place is None or len(choices) < 2:
+        return tuple(choices)
+    return (min(choices, key=lambda choice: _distance(choice, place)),)
+
+
+def _distance(choice: Choice, place: str) -> float:
+    """How far a mask's centre lies from a place, in picture sides."""
+    rows, columns = np.nonzero(choice.inside)
+    y, x = rows.mean() / choice.valid[0], columns.mean() / choice.valid[1]
+    distances = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y, "middle": float(np.hypot(x - 0.5, y - 0.5))}
+    return float(distances[place])
+
+
+def _at(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return resize_maps(torch.from_numpy(np.ascontiguousarray(maps))[None], size)[0].numpy()

@@ -1,0 +1,138 @@
+"""The whole method on the embedded models. Scenes are the first that fit, not chosen by result."""
+
+import numpy as np
+import pytest
+
+from model.embedded import scenes
+from model.embedded.scenes import Scene
+from model.engine import Engine
+from model.errors import BadImage, BadQuery
+from model.evaluation.figures import union
+from model.evaluation.questions import around, click
+from model.selection import iou
+from model.values import Clause, Hint, Point, Query
+
+
+def lone(shape: str, seeds: range = range(1_000_000, 1_002_000)) -> Scene:
+    """The first scene with one big or middling object, of this shape, on its own."""
+    drawn = (scenes.draw(seed, 256, most=1) for seed in seeds)
+    return next(each for each in drawn if each.objects[0].kind.shape == shape and each.objects[0].kind.size != "small")
+
+
+@pytest.mark.parametrize("shape", ["circle", "square", "heart"])
+def test_a_word_finds_its_object(engine: Engine, shape: str) -> None:
+    scene = lone(shape)
+    answer = engine.segment(scene.image, Query((Clause(f"a {shape}"),)))
+    assert answer.findings[0].present
+    assert iou(union(answer, scene.image.shape[:2]), scene.objects[0].mask) > 0.75
+
+
+def test_what_is_not_there_is_not_found(engine: Engine) -> None:
+    scene = lone("circle")
+    answer = engine.segment(scene.image, Query((Clause("a zebra"),)))
+    assert answer.segments == ()
+    assert [finding.present for finding in answer.findings] == [False]
+
+
+def test_each_segment_says_which_clause_it_answers(engine: Engine) -> None:
+    scene = lone("heart")
+    answer = engine.segment(scene.image, Query((Clause("Zebra", name=True), Clause("Heart", name=True))))
+    assert {segment.clause for segment in answer.segments} == {1}
+    assert [finding.clause for finding in answer.findings] == [0, 1]
+
+
+def test_several_matches_are_several_segments_or_one(engine: Engine) -> None:
+    left, right = lone("circle", range(1_000_000, 1_002_000)), lone("circle", range(1_001_000, 1_002_000))
+    image = np.concatenate([left.image, right.image], axis=1)
+    each = engine.segment(image, Query((Clause("circles"),)))
+    together = engine.segment(image, Query((Clause("circles"),), separate=False))
+    assert len(each.segments) == 2
+    assert len(together.segments) == 1
+    assert np.array_equal(union(each, image.shape[:2]), together.segments[0].mask)
+
+
+def test_a_place_chooses_one_of_several(engine: Engine) -> None:
+    left, right = lone("circle", range(1_000_000, 1_002_000)), lone("circle", range(1_001_000, 1_002_000))
+    image = np.concatenate([left.image, right.image], axis=1)
+    answer = engine.segment(image, Query((Clause("the circle on the right"),)))
+    assert len(answer.segments) == 1
+    assert np.flatnonzero(answer.segments[0].mask.any(0)).min() > 200
+
+
+def test_a_click_answers_the_object_under_it(engine: Engine) -> None:
+    scene = lone("square")
+    thing = scene.objects[0]
+    answer = engine.segment(scene.image, Query(hints=(Hint((click(thing.mask),)),)))
+    assert len(answer.segments) == 1
+    assert answer.segments[0].hint == 0
+    assert iou(answer.segments[0].mask, thing.mask) > 0.75
+
+
+def test_a_box_answers_the_object_inside_it(engine: Engine) -> None:
+    scene = lone("star")
+    thing = scene.objects[0]
+    answer = engine.segment(scene.image, Query(hints=(Hint(box=around(thing.mask)),)))
+    assert iou(answer.segments[0].mask, thing.mask) > 0.75
+
+
+def test_text_and_a_click_together_carry_the_phrase(engine: Engine) -> None:
+    scene = lone("circle")
+    hint = Hint((click(scene.objects[0].mask),))
+    answer = engine.segment(scene.image, Query((Clause("circle"),), (hint,)))
+    assert answer.segments[0].phrase is not None
+    assert answer.segments[0].phrase.noun.lemma == "circle"
+    assert iou(answer.segments[0].mask, scene.objects[0].mask) > 0.75
+
+
+@pytest.mark.parametrize("size", [(33, 47), (90, 400), (500, 120), (1, 1)])
+def test_any_size_is_answered_at_that_size(engine: Engine, size: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 127, np.uint8)
+    answer = engine.segment(image, Query((Clause("circle"),), (Hint((Point(0.5, 0.5),)),)))
+    assert all(segment.mask.shape == size for segment in answer.segments)
+
+
+def test_the_same_question_gets_the_same_answer_whatever_was_asked_before(engine: Engine) -> None:
+    scene, other = lone("heart"), lone("ring")
+    query = Query((Clause("a heart"),))
+    first = engine.segment(scene.image, query)
+    engine.segment(other.image, Query((Clause("a ring"),)))
+    engine.segment(scene.image, Query((Clause("a cross"),)))
+    second = engine.segment(scene.image, query)
+    assert [segment.score for segment in first.segments] == [segment.score for segment in second.segments]
+    assert np.array_equal(union(first, (256, 256)), union(second, (256, 256)))
+
+
+def test_a_label_is_found_however_many_others_are_asked_for(engine: Engine) -> None:
+    scene = lone("heart")
+    names = [f"thing{number}" for number in range(40)]
+    answer = engine.segment(scene.image, Query(tuple(Clause(name, name=True) for name in [*names, "heart"])))
+    assert len(answer.findings) == 41
+    assert answer.findings[40].present
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the text is empty"),
+        ("   ", "the text is empty"),
+        ("quickly running", "no thing to look for"),
+        ("a circle " * 1000, "too long"),
+    ],
+)
+def test_texts_that_cannot_be_answered_are_refused_with_advice(engine: Engine, text: str, said: str) -> None:
+    with pytest.raises(BadQuery, match=said):
+        engine.segment(np.zeros((64, 64, 3), np.uint8), Query((Clause(text),)))
+
+
+def test_a_picture_without_colours_is_refused(engine: Engine) -> None:
+    with pytest.raises(BadImage, match="shape"):
+        engine.segment(np.zeros((64, 64), np.uint8), Query((Clause("a circle"),)))
+
+
+def test_a_query_that_asks_for_nothing_finds_nothing(engine: Engine) -> None:
+    assert engine.segment(np.zeros((64, 64, 3), np.uint8), Query()).segments == ()
+
+
+def test_text_in_another_script_is_answered(engine: Engine) -> None:
+    answer = engine.segment(lone("circle").image, Query((Clause("斑马", name=True),)))
+    assert answer.segments == ()

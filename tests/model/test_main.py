@@ -1,0 +1,68 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from model.__main__ import box, main, point
+from model.embedded import scenes
+from model.values import Box, Point
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "scene.png"
+    Pictures.fromarray(scenes.draw(1_000_003, 128).image).save(path)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["model", "segment", *arguments])
+    return main()
+
+
+def test_it_prints_a_row_for_each_region_and_writes_an_overlay(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = picture.with_name("out.png")
+    assert run(monkeypatch, str(picture), "a zebra; objects", "-o", str(out)) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "phrase\tlabel\tscore"
+    assert "zebra\tnot found" in printed
+    assert any(line.startswith("objects\tobject\t0.") for line in printed)
+    assert not np.array_equal(np.asarray(Pictures.open(out)), np.asarray(Pictures.open(picture)))
+
+
+def test_a_click_without_text_needs_no_phrase(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, str(picture), "--point", "64,64", "-o", str(picture.with_name("out.png"))) == 0
+    assert "(pointed at)" in capsys.readouterr().out
+
+
+def test_a_refused_query_is_one_line_and_status_one(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, str(picture), "--point", "640,64", "-o", str(picture.with_name("out.png"))) == 1
+    assert capsys.readouterr().err == "error: the point (640, 64) is outside the 128 x 128 picture\n"
+
+
+def test_a_file_that_is_no_picture_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    assert run(monkeypatch, str(tmp_path / "a.png"), "a dog", "-o", str(tmp_path / "out.png")) == 1
+    assert "cannot be read as a picture" in capsys.readouterr().err
+
+
+def test_points_and_boxes_are_read_as_typed() -> None:
+    assert point("3,4") == Point(3, 4)
+    assert point("3,4,-") == Point(3, 4, positive=False)
+    assert box("1,2,3,4.5") == Box(1, 2, 3, 4.5)
+
+
+@pytest.mark.parametrize("text", ["3", "3,x", "3,4,5", "3,4,-,-"])
+def test_odd_points_are_refused(text: str) -> None:
+    with pytest.raises(Exception, match=r"point is x,y|numbers are needed"):
+        point(text)

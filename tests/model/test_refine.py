@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from model.config import RefineConfig
+from model.refine import entropy_reduced, refine
+
+
+def two_blocks(leak: float) -> torch.Tensor:
+    """Self-attention of 16 cells in two groups of 8 that leak into each other."""
+    group = torch.arange(16) // 8
+    matrix = torch.where(group[:, None] == group[None], 1.0, leak)
+    return matrix / matrix.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("factor", "threshold"), [(0.002, 0.0039), (0.015, 0.0192), (0.02, 0.0238), (0.1, 0.0713), (0.2, 0.1072)]
+)
+def test_entropy_reduction_cuts_below_the_thresholds_of_the_base_ten_logarithm(factor: float, threshold: float) -> None:
+    values = torch.tensor([threshold * 0.97, threshold * 1.03])
+    matrix = torch.eye(3)
+    matrix[0, 1:] = values
+    reduced = entropy_reduced(matrix, factor)
+    assert reduced[0, 1] == 0
+    assert reduced[0, 2] > 0
+
+
+def test_entropy_reduced_rows_sum_to_one_even_where_everything_would_be_cut() -> None:
+    matrix = torch.full((4, 4), 1e-6)
+    matrix[:, 0] = 1.0
+    matrix[3] = torch.tensor([1e-9, 1e-9, 1e-9, 1e-9])
+    reduced = entropy_reduced(matrix, 5.0)
+    assert torch.allclose(reduced.sum(1), torch.ones(4))
+    assert torch.isfinite(reduced).all()
+
+
+def test_entropy_reduced_products_fill_their_block_evenly_and_leak_nothing() -> None:
+    among = two_blocks(leak=0.1)
+    start = torch.zeros(1, 4, 4)
+    start[0, 0, :2] = 1.0
+    config = RefineConfig(entropy_factor=0.2, max_iterations=10, tolerance=0.0)
+    reduced = refine(start, among, among, config).scores.flatten(1)
+    assert reduced[0, 8:].sum() == pytest.approx(0, abs=1e-6)
+    assert reduced[0, :8].sum() == pytest.approx(1, abs=1e-6)
+    assert torch.allclose(reduced[0, :8], torch.full((8,), 1 / 8))
+
+
+def test_a_settled_map_stops_early_and_a_moving_one_goes_on() -> None:
+    among = torch.eye(16) * 0.7 + torch.roll(torch.eye(16), 1, dims=1) * 0.3
+    still = torch.zeros(4, 4)
+    still[:2] = 1.0
+    point = torch.zeros(4, 4)
+    point[0, 0] = 1.0
+    config = RefineConfig(entropy_factor=0.0, max_iterations=9, tolerance=0.08)
+    chosen = refine(torch.stack([still, point]), torch.eye(16), among, config).iterations
+    assert chosen[0] < chosen[1] <= 9
+
+
+def test_phrases_are_refined_independently() -> None:
+    torch.manual_seed(0)
+    among = torch.rand(16, 16).softmax(1)
+    maps = torch.rand(3, 4, 4)
+    config = RefineConfig()
+    together = refine(maps, among, among, config).scores
+    alone = torch.cat([refine(each[None], among, among, config).scores for each in maps])
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+def test_a_flat_map_becomes_zero_and_not_nan() -> None:
+    refined = refine(torch.ones(1, 4, 4), torch.eye(16), torch.eye(16), RefineConfig()).scores
+    assert (refined == 0).all()
