@@ -67,7 +67,8 @@ def absent_phrase(rng: np.random.Generator, kinds: Sequence[Kind]) -> tuple[str,
     """A phrase that nothing in the scene matches: one word off, all new, or about another world."""
     if rng.random() < 0.2:
         colour = (str(rng.choice(list(COLOURS))),) if rng.random() < 0.3 else ()
-        return (*colour, str(rng.choice(ELSEWHERE_NOUNS)))
+        noun = str(rng.choice(ELSEWHERE_NOUNS)) if rng.random() < 0.5 else _invented(rng)
+        return (*colour, noun)
     for _ in range(50):
         base = kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else _any_kind(rng)
         words = phrase_of(rng, _one_word_off(rng, base))
@@ -140,6 +141,13 @@ def _assemble(said: list[tuple[str, tuple[str, ...]]], kinds: Sequence[Kind], gr
             there = any(matches(kind, words) for kind in kinds) or words == (ground,)
             mentions.append(Mention(words, tuple(starts), there))
     return Prompt(text, tuple(mentions))
+
+
+def _invented(rng: np.random.Generator) -> str:
+    """A word that nobody knows, of two or three syllables: such a word means nothing in the picture."""
+    return "".join(
+        str(rng.choice(list("bdfgklmnprstvz"))) + str(rng.choice(list("aeiou"))) for _ in range(int(rng.integers(2, 4)))
+    ) + str(rng.choice(["", "l", "n", "r", "p"]))
 
 
 def _any_kind(rng: np.random.Generator) -> Kind:
