@@ -1,0 +1,175 @@
+"""SAM of transformers as a `Segmenter`: any size, from the embedded one to ViT-H, without torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+from transformers import SamConfig, SamImageProcessorPil, SamModel
+
+from model.adapters.sam_checkpoint import read_official
+from model.errors import BadQuery, Misconfigured
+from model.values import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
+
+PROMPTS_PER_CALL = 16  # bounds the decoder's memory: a prompt costs about 60 MB at ViT-B, L and H geometry
+
+EXPECTED = (
+    "expected a folder with config.json and model.safetensors, a hub name such as facebook/sam-vit-base, "
+    "or a segment-anything .pth file."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """SAM's frame: the picture's longest side becomes `side` pixels, the rest is padded at the bottom and right.
+
+    Low-resolution masks cover the whole square with `low` cells a side. Segment Anything's `ResizeLongestSide`.
+    """
+
+    side: int
+    low: int
+
+    def input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The resized picture's (H, W), the longest being `side`; a thread of a picture keeps one pixel."""
+        scale = self.side / max(size)
+        return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
+
+    def points(self, coords: NDArray[np.float32], embedding: ImageEmbedding) -> NDArray[np.float32]:
+        """Points (N, 2) XY from image pixels to pixels of the square."""
+        (height, width), (input_height, input_width) = embedding.size, embedding.input_size
+        return coords.astype(np.float32) * np.array([input_width / width, input_height / height], np.float32)
+
+    def box(self, box: NDArray[np.float32], embedding: ImageEmbedding) -> NDArray[np.float32]:
+        """A box (4,) XYXY from image pixels to pixels of the square."""
+        return self.points(box.reshape(2, 2), embedding).reshape(4)
+
+    def valid(self, input_size: tuple[int, int]) -> tuple[int, int]:
+        """How many rows and columns of the low-resolution frame the picture reaches into."""
+        return -(-input_size[0] * self.low // self.side), -(-input_size[1] * self.low // self.side)
+
+    def enlarge(self, logits: torch.Tensor, embedding: ImageEmbedding) -> torch.Tensor:
+        """Logits (H, W) at the image's size from logits (h, w) in the low-resolution frame."""
+        square = F.interpolate(logits[None, None], (self.side, self.side), mode="bilinear", align_corners=False)
+        height, width = embedding.input_size
+        return F.interpolate(square[..., :height, :width], embedding.size, mode="bilinear", align_corners=False)[0, 0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SamSegmenter:
+    """`Segmenter` on a `SamModel`. It keeps nothing between calls, so threads may share it."""
+
+    name: str
+    model: SamModel
+
+    @property
+    def square(self) -> Square:
+        """The geometry that the model's configuration gives."""
+        vision = self.model.config.vision_config
+        return Square(vision.image_size, 4 * vision.image_size // vision.patch_size)
+
+    def embed(self, image: Image) -> ImageEmbedding:
+        """Encode a picture (H, W, 3) RGB uint8 of any size and aspect."""
+        height, width = image.shape[:2]
+        input_size = self.square.input_size((height, width))
+        pixels = torch.from_numpy(self._pixels(image, input_size)).to(self.model.device, self.model.dtype)
+        with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
+            features = self.model.vision_encoder(pixels).last_hidden_state
+        return ImageEmbedding(features, (height, width), input_size)
+
+    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+        """Candidates for each prompt, K = 3 with `multimask_output`, else 1. Prompts of one shape share a call.
+
+        Raises BadQuery for a prompt without point, box or mask.
+        """
+        answers: dict[int, Candidates] = {}
+        for indices in _alike(prompts):
+            found = self._call(embedding, [prompts[index] for index in indices])
+            answers.update(zip(indices, found, strict=True))
+        return tuple(answers[index] for index in range(len(prompts)))
+
+    def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
+        """Masks (K, H, W): the padding cut off, resized to the image's size, on the object where a logit is above 0."""
+        masks = np.empty((len(low_res_masks), *embedding.size), np.bool_)
+        for mask, logits in zip(masks, low_res_masks, strict=True):
+            mask[:] = (self.square.enlarge(logits.float(), embedding) > 0).cpu().numpy()
+        return masks
+
+    def _pixels(self, image: Image, input_size: tuple[int, int]) -> NDArray[np.float32]:
+        """The picture resized, normalised and padded: (1, 3, side, side)."""
+        resized = np.asarray(Pictures.fromarray(image).resize(input_size[::-1], Pictures.Resampling.BILINEAR))
+        edge = {"height": self.square.side, "width": self.square.side}
+        processor = SamImageProcessorPil(do_resize=False, pad_size=edge)
+        return np.asarray(processor(resized, input_data_format="channels_last", return_tensors="np")["pixel_values"])
+
+    def _call(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> list[Candidates]:
+        """One decoder call. Each prompt brings a copy of the picture: SamModel takes mask prompts in no other way."""
+        points, labels, boxes, masks = self._tensors(embedding, prompts)
+        with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
+            answer = self.model(
+                image_embeddings=embedding.features.expand(len(prompts), -1, -1, -1),
+                input_points=points,
+                input_labels=labels,
+                input_boxes=boxes,
+                input_masks=masks,
+                multimask_output=prompts[0].multimask_output,
+            )
+        logits, ious = answer.pred_masks[:, 0].float().cpu().numpy(), answer.iou_scores[:, 0].float().cpu().numpy()
+        valid = self.square.valid(embedding.input_size)
+        return [Candidates(logits[index], ious[index], valid) for index in range(len(prompts))]
+
+    def _tensors(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> tuple[torch.Tensor | None, ...]:
+        """Points (P, 1, N, 2), labels (P, 1, N), boxes (P, 1, 4) and mask logits (P, 1, h, w); None where none is."""
+        square, first = self.square, prompts[0]
+        points = [square.points(prompt.point_coords, embedding) for prompt in prompts]
+        labels = [prompt.point_labels for prompt in prompts]
+        boxes = [square.box(prompt.box, embedding) for prompt in prompts if prompt.box is not None]
+        masks = [prompt.mask_input for prompt in prompts if prompt.mask_input is not None]
+        return (
+            self._stack(points) if len(first.point_labels) else None,
+            torch.from_numpy(np.stack(labels))[:, None].to(self.model.device) if len(first.point_labels) else None,
+            self._stack(boxes) if boxes else None,
+            self._stack(masks) if masks else None,
+        )
+
+    def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(arrays))[:, None].to(self.model.device, self.model.dtype)
+
+
+def _alike(prompts: Sequence[MaskPrompt]) -> Iterator[list[int]]:
+    """Indices of the prompts that one decoder call can take together."""
+    groups: dict[tuple[int, bool, bool, bool], list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        shape = (len(prompt.point_labels), prompt.box is not None, prompt.mask_input is not None)
+        if shape == (0, False, False):
+            raise BadQuery("A region needs a point, a box or a rough mask to start from.")
+        groups.setdefault((*shape, prompt.multimask_output), []).append(index)
+    for group in groups.values():
+        yield from (group[start : start + PROMPTS_PER_CALL] for start in range(0, len(group), PROMPTS_PER_CALL))
+
+
+def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> SamSegmenter:
+    """SAM from a transformers folder, a hub name, or an official segment-anything `.pth` file.
+
+    Raises Misconfigured when there is no SAM to be found there.
+    """
+    model = read_official(Path(source)) if source.endswith((".pth", ".pt")) else _read_folder(source)
+    return SamSegmenter(source, model.to(device, dtype).eval().requires_grad_(False))
+
+
+def _read_folder(source: str) -> SamModel:
+    try:
+        kind = SamConfig.get_config_dict(source)[0].get("model_type", "nothing known")
+    except OSError as error:
+        raise Misconfigured(f"No SAM model at '{source}': {EXPECTED} ({error})") from error
+    if kind != "sam":
+        raise Misconfigured(f"No SAM model at '{source}' but {kind}: {EXPECTED}")
+    model, found = SamModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+    if found["missing_keys"]:
+        raise Misconfigured(f"'{source}' is no complete SAM model: {len(found['missing_keys'])} weights are missing.")
+    return model
