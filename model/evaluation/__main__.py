@@ -72,9 +72,10 @@ def _profile(engine: Engine, folder: Path, scenes: int) -> None:
     backbone.profile = replace(backbone.profile, head_weights=measured.weights())
     engine = Engine(backbone, engine.segmenter, engine.parser, EngineConfig(cache_bytes=SWEEP_CACHE))
     for trial in sweep(engine, asked):
-        print(f"{trial.section}.{trial.name} = {trial.value}: IoU {trial.iou:.3f} at presence {trial.presence:.3f}")
-    _, presence = judged(outcomes(engine, asked))
-    engine.config = overridden(engine.config, {"selection": {"presence": round(presence, 4)}})
+        found = f"IoU {trial.verdict.iou:.3f}, false positives {trial.verdict.false_positives:.3f}"
+        print(f"{trial.section}.{trial.name} = {trial.value}: {found}", flush=True)
+    presence = round(judged(outcomes(engine, asked)).presence, 4)
+    engine.config = overridden(engine.config, {"selection": {"presence": presence}})
     sections = {
         name: asdict(getattr(engine.config, name)) for name in ("attention", "refine", "prompting", "selection")
     }
