@@ -1,0 +1,107 @@
+"""A real Label Studio, our server with its embedded models, and pictures whose truth is known."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from label_studio_sdk.converter import brush
+from PIL import Image as Pictures
+
+from backend import samples
+from backend.samples import CLASSIC_CONFIG, Items, iou, label_of, name_of
+from model.embedded.scenes import Thing
+from model.values import Mask
+from tests.e2e.conftest import Album
+from tests.e2e.label_studio import Project, call, connect, create_project
+from tests.e2e.servers import Address
+
+WITHOUT_MASK = '<View><Image name="image" value="$image"/><TextArea name="prompt" toName="image"/></View>'
+PROMPTS: Mapping[str, Callable[[Thing, bool], Items]] = {
+    "text": lambda thing, _: samples.text(name_of(thing)),
+    "point": samples.point,
+    "box": samples.box,
+}
+
+
+def masks_by_label(items: Sequence[Mapping[str, Any]], size: tuple[int, ...]) -> dict[str, Mask]:
+    """All pixels of each label, decoded by the SDK and by Pillow rather than by our own codecs."""
+    labels = {item["id"]: item["value"]["labels"][0] for item in items if item["type"] == "labels"}
+    masks: dict[str, Mask] = {}
+    for item in (item for item in items if item["type"] in ("bitmask", "brushlabels")):
+        value = item["value"]
+        label = labels[item["id"]] if item["type"] == "bitmask" else value["brushlabels"][0]
+        mask = from_png(value["imageDataURL"]) if item["type"] == "bitmask" else from_rle(value["rle"], size)
+        masks[label] = masks.get(label, np.zeros(size, np.bool_)) | mask
+    return masks
+
+
+def from_png(uri: str) -> Mask:
+    file = io.BytesIO(base64.b64decode(uri.split(",")[1]))
+    return np.asarray(Pictures.open(file).convert("RGBA"))[..., 3] >= 128
+
+
+def from_rle(rle: list[int], size: tuple[int, ...]) -> Mask:
+    return np.asarray(brush.decode_rle(rle).reshape(*size, 4)[..., 3] >= 128)
+
+
+def overlap(items: Sequence[Mapping[str, Any]], thing: Thing) -> float:
+    """How well the regions with the thing's label cover the thing."""
+    found = masks_by_label(items, thing.mask.shape).get(label_of(thing))
+    return 0.0 if found is None else iou(found, thing.mask)
+
+
+def test_the_backend_is_connected_and_names_its_version(project: Project, backend: Address) -> None:
+    listed = call(project.server, "GET", f"/api/ml/{project.backend_id}")
+    assert listed["state"] == "CO"
+    assert listed["url"] == backend.url
+    assert listed["model_version"].startswith("anyword-")
+
+
+def test_pre_annotation_finds_the_labels_and_is_stored_once(project: Project, album: Album) -> None:
+    project.predict_all()
+    project.predict_all()
+    tasks = project.tasks()
+    assert [len(task["predictions"]) for task in tasks] == [1] * len(album.scenes)
+    answers = [task["predictions"][0]["result"] for task in tasks]
+    overlaps = [
+        overlap(answer, thing)
+        for answer, scene in zip(answers, album.scenes, strict=True)
+        for thing in scene.objects
+    ]  # fmt: skip
+    assert np.mean(overlaps) >= 0.65, overlaps
+
+
+@pytest.mark.parametrize(("prompt", "least"), [("text", 0.7), ("point", 0.8), ("box", 0.85)])
+def test_a_prompt_gives_the_object(project: Project, album: Album, prompt: str, least: float) -> None:
+    things = [scene.objects[0] for scene in album.scenes]
+    prompts = [PROMPTS[prompt](thing, project.title == "classic") for thing in things]
+    answers = [project.ask(task["id"], items) for task, items in zip(project.tasks(), prompts, strict=True)]
+    overlaps = [overlap(answer, thing) for answer, thing in zip(answers, things, strict=True)]
+    assert np.mean(overlaps) >= least, overlaps
+
+
+def test_nothing_found_is_said_where_the_config_has_a_place_for_it(project: Project) -> None:
+    items = project.ask(project.tasks()[0]["id"], samples.text("zebra"))
+    assert [item["from_name"] for item in items] == ([] if project.title == "classic" else ["status"])
+
+
+def test_the_connect_dialog_shows_what_the_config_lacks(server: Address, backend: Address) -> None:
+    number = create_project(server, "without a mask control", WITHOUT_MASK, [])
+    answer = connect(server, number, backend)
+    assert answer.status_code == 400
+    assert "Labeling config needs <Brush> or <Bitmask>" in answer.text
+
+
+def test_a_picture_that_cannot_be_read_costs_its_own_task_alone(
+    server: Address, backend: Address, folder: Path, album: Album
+) -> None:
+    broken = folder / "broken.png"
+    broken.write_bytes(b"no picture")
+    number = create_project(server, "broken", CLASSIC_CONFIG, [album.files[0], broken])
+    project = Project(server, number, "broken", int(connect(server, number, backend).json()["id"]))
+    project.predict_all()
+    assert [len(task["predictions"]) for task in project.tasks()] == [1, 0]
