@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,11 @@ from model.alignment import enhance
 from model.cache import Cache, image_key
 from model.canvas import to_canvas
 from model.config import EngineConfig
-from model.errors import BadImage
+from model.errors import BadImage, OutOfMemory
 from model.ports import Backbone, Parser, Segmenter
 from model.prompting import blob_prompts, blobs, check, hint_map, hint_prompt
 from model.refine import refine
-from model.selection import Choice, best, distinct, placed, with_evidence
+from model.selection import Choice, best, distinct, exclusive, placed, with_evidence
 from model.syntax import bind, brightest, evidence
 from model.values import Answer, Attention, Finding, Hint, Image, ImageEmbedding, Query, Segment
 from model.wording import Sought, Wording, word
@@ -46,6 +47,15 @@ class Located:
     evidence: torch.Tensor
 
 
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Tell a person about missing memory in words."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory("too little memory for this picture: use a smaller picture, or smaller models") from error
+
+
 class Engine:
     """Segmentation from text, points and boxes with frozen models. Not for several threads at once: see lane.py."""
 
@@ -57,14 +67,18 @@ class Engine:
     def segment(self, image: Image, query: Query) -> Answer:
         """Answer a query about an image (H, W, 3); a query that asks for nothing finds nothing.
 
-        Raises BadQuery for a query that cannot be answered and BadImage for a picture without pixels.
+        Raises BadQuery for a query that cannot be answered, BadImage for a picture without pixels, and OutOfMemory.
         """
+        with memory_told():
+            return self._answer(image, query)
+
+    def _answer(self, image: Image, query: Query) -> Answer:
         wordings = self.words(image, query)
         seen = self.see(image)
         located = [each for wording in wordings for each in self._locate(seen, wording)]
         if query.hints:
             return Answer(self._pointed(seen, query.hints, located), ())
-        found = [self._objects(seen, each) for each in located]
+        found = exclusive([self._objects(seen, each) for each in located], self.config.selection.overlap)
         findings = tuple(self._finding(each, choices) for each, choices in zip(located, found, strict=True))
         return Answer(self._segments(seen, located, found, query.separate), findings)
 

@@ -64,6 +64,26 @@ def distinct(choices: Sequence[Choice], overlap: float) -> tuple[Choice, ...]:
     return tuple(kept)
 
 
+def exclusive(found: Sequence[tuple[Choice, ...]], overlap: float) -> list[tuple[Choice, ...]]:
+    """Of several phrases that claim the same object, the one with the most evidence keeps it.
+
+    iSeg takes the arg-max over classes at each pixel; here it is taken for each object, which keeps objects whole.
+    """
+    rivals = [(number, choice) for number, choices in enumerate(found) for choice in choices]
+    return [
+        tuple(
+            choice
+            for choice in choices
+            if all(
+                other.evidence <= choice.evidence or iou(choice.inside, other.inside) < overlap
+                for rival, other in rivals
+                if rival != number
+            )
+        )
+        for number, choices in enumerate(found)
+    ]
+
+
 def iou(one: Mask, other: Mask) -> float:
     """Intersection over union of two masks of one shape; 1 where both are empty."""
     union = np.count_nonzero(one | other)

@@ -43,12 +43,14 @@ def _phrase_map(maps: torch.Tensor, sought: Sought, modifier_weight: float) -> t
 def evidence(attention: Attention, sought: Sought) -> torch.Tensor:
     """How strongly each cell (g, g) attends to a phrase's least attended word, in 0..1 (ours).
 
-    A word's tokens and the two resolutions are averaged. The maps are not normalised over space: a word about nothing
-    in the picture gets little attention everywhere, and its normalised map would not show it.
+    A word's tokens and the two resolutions are averaged. Words of one phrase share a cell's attention, so the least
+    is taken times the number of words. The maps are not normalised over space: a word about nothing in the picture
+    gets little attention everywhere, and its normalised map would not show it.
     """
     grid = int(attention.among.shape[0] ** 0.5)
     words = [torch.stack([level[list(pieces)].mean(0) for pieces in sought.words]) for level in attention.cross]
-    return torch.stack([resize_maps(level, (grid, grid)) for level in words]).mean(0).amin(0)
+    least = torch.stack([resize_maps(level, (grid, grid)) for level in words]).mean(0).amin(0)
+    return (least * len(sought.words)).clamp(max=1)
 
 
 def brightest(scores: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ SIZE = 128
 GRID = 16
 MOST = 5
 DRAWN_AT = ((128, 128), (128, 128), (192, 192), (120, 160), (160, 120), (256, 256))  # then squashed to the canvas
-FIRST_SEED = 20_000_000  # held-out scenes: evaluation/questions.py
+FIRST_SEED = 20_000_000  # held-out scenes: scenes.HELD_OUT
 VALUES = (SHAPES, tuple(COLOURS), TEXTURES, tuple(SIZES))
 
 

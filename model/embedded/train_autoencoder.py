@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from model.embedded import scenes
 from model.embedded.checkpoint import Checkpoint
-from model.evaluation.questions import HELD_OUT
 
 SIZE = 128
 CELL = 8
@@ -30,7 +29,7 @@ CHANNELS = 8
 CROP = 64  # the model is convolutional: crops teach the same for a quarter of the work
 BATCH = 16
 LOG_VARIANCE = -6.0  # what the posterior's is taught to be: nearly deterministic
-FIRST_SEED = 10_000_000  # held-out scenes: evaluation/questions.py
+FIRST_SEED = 10_000_000  # held-out scenes: scenes.HELD_OUT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +134,9 @@ def stage(
 def save(model: AutoencoderKL, goal: Components, out: Path, record: dict[str, float]) -> None:
     """Measure on held-out scenes and save the folder that diffusers loads."""
     model.eval()
-    held_out = torch.stack([torch.from_numpy(scenes.draw(seed, SIZE).image) for seed in range(HELD_OUT, HELD_OUT + 64)])
+    held_out = torch.stack(
+        [torch.from_numpy(scenes.draw(seed, SIZE).image) for seed in range(scenes.HELD_OUT, scenes.HELD_OUT + 64)]
+    )
     batch = held_out.permute(0, 3, 1, 2).float() / 127.5 - 1
     latents = model.encode(batch).latent_dist.mean
     error = functional.mse_loss(latents, goal.codes(batch)) / goal.codes(batch).var()

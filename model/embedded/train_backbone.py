@@ -205,7 +205,6 @@ def export(run: Path, vae_path: Path, folder: Path) -> None:
     trained = torch.load(run / "checkpoint.pt", weights_only=True)
     student.unet.load_state_dict(trained["unet"])
     student.text.load_state_dict(trained["text"])
-    student.unet.set_default_attn_processor()
     pipeline = pipeline_of(student, AutoencoderKL.from_pretrained(vae_path))
     pipeline.to(dtype=torch.float16).save_pretrained(folder)
 

@@ -12,11 +12,12 @@ from model.adapters import profile
 from model.adapters.diffusers_backbone import DiffusersBackbone
 from model.adapters.profile import Profile
 from model.config import EngineConfig, overridden
+from model.embedded.scenes import HELD_OUT, TUNING
 from model.engine import Engine
 from model.evaluation import photographs
 from model.evaluation.coherence import Coherence, coherence
 from model.evaluation.figures import measure
-from model.evaluation.questions import HELD_OUT, TUNING, questions
+from model.evaluation.questions import questions
 from model.evaluation.refinement import compare
 from model.evaluation.sweep import judged, outcomes, sweep
 from model.load import WEIGHTS, EnginePaths, load_engine

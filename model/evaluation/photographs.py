@@ -19,7 +19,9 @@ import torch
 from PIL import Image as Pictures
 
 from model.adapters.sam import load_sam
+from model.evaluation.questions import click
 from model.ports import Segmenter
+from model.selection import iou
 from model.values import Image, Mask, MaskPrompt, Point
 
 LEAST_SHARE = 0.02  # smaller segments are not asked for
@@ -42,7 +44,7 @@ def compare(segmenter: Segmenter, folder: Path, pictures: int | None = None) -> 
         image = np.asarray(Pictures.open(path).convert("RGB"))
         embedding = segmenter.embed(image)
         for truth in segments(np.asarray(Pictures.open(path.with_suffix(".png")))):
-            point = centre(truth)
+            point = click(truth)
             prompt = MaskPrompt(np.array([[point.x, point.y]], np.float32), np.ones(1, np.int64))
             (found,) = segmenter.decode(embedding, [prompt])
             best = found.low_res_masks[found.iou_predictions.argmax()]
@@ -57,18 +59,11 @@ def segments(labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Iterato
     yield from (labels == number for number in numbers[areas > LEAST_SHARE * labels.size])
 
 
-def centre(mask: Mask) -> Point:
-    """The pixel that lies deepest in the mask; the picture's border counts as its edge."""
-    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
-    return Point(float(x), float(y))
-
-
 def grabcut_mask(image: Image, point: Point) -> Mask:
     """GrabCut's answer (H, W) to one click.
 
     A small disc about the click is surely the object, a larger one probably, the rest probably not; of the answer
-    the part that the click lies in counts. Without the larger disc, or with the scattered parts, it does worse.
+    only the part that the click lies in counts, since colours alone also find scattered specks.
     """
     side = max(image.shape[:2])
     hints = np.full(image.shape[:2], cv2.GC_PR_BGD, np.uint8)
@@ -80,11 +75,6 @@ def grabcut_mask(image: Image, point: Point) -> Mask:
     found = np.isin(hints, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, pieces = cv2.connectedComponents(found, connectivity=4)
     return np.asarray(pieces == pieces[at[1], at[0]], np.bool_)
-
-
-def iou(mask: Mask, truth: Mask) -> float:
-    """Intersection over union, 0..1; 0 where both are empty."""
-    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
 
 
 def main() -> None:

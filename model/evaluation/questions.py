@@ -13,9 +13,6 @@ from model.embedded.language import absent_phrase, matches, phrase_of
 from model.embedded.scenes import Scene
 from model.values import Box, Mask, Point
 
-# The segmenter was trained on seeds below 100,000, the autoencoder from ten and the backbone from twenty million on.
-HELD_OUT = 1_000_000  # seeds from here on are for reporting only
-TUNING = 2_000_000  # seeds from here on are for choosing constants
 SIZES = ((256, 256), (256, 256), (240, 320), (320, 240))
 
 

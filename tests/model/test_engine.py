@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from model.embedded import scenes
 from model.embedded.scenes import Scene
-from model.engine import Engine
-from model.errors import BadImage, BadQuery
+from model.engine import Engine, memory_told
+from model.errors import BadImage, BadQuery, OutOfMemory
 from model.evaluation.figures import union
 from model.evaluation.questions import around, click
 from model.selection import iou
@@ -17,6 +19,13 @@ def lone(shape: str, seeds: range = range(1_000_000, 1_002_000)) -> Scene:
     """The first scene with one big or middling object, of this shape, on its own."""
     drawn = (scenes.draw(seed, 256, most=1) for seed in seeds)
     return next(each for each in drawn if each.objects[0].kind.shape == shape and each.objects[0].kind.size != "small")
+
+
+def two_circles() -> NDArray[np.uint8]:
+    """Two scenes with a circle each, side by side above plain ground, so that neither circle is squashed."""
+    scenes_apart = lone("circle", range(1_000_000, 1_002_000)), lone("circle", range(1_001_000, 1_002_000))
+    above = np.concatenate([scene.image for scene in scenes_apart], axis=1)
+    return np.concatenate([above, np.full_like(above, above.mean((0, 1)).astype(np.uint8))])
 
 
 @pytest.mark.parametrize("shape", ["circle", "square", "heart"])
@@ -42,8 +51,7 @@ def test_each_segment_says_which_clause_it_answers(engine: Engine) -> None:
 
 
 def test_several_matches_are_several_segments_or_one(engine: Engine) -> None:
-    left, right = lone("circle", range(1_000_000, 1_002_000)), lone("circle", range(1_001_000, 1_002_000))
-    image = np.concatenate([left.image, right.image], axis=1)
+    image = two_circles()
     each = engine.segment(image, Query((Clause("circles"),)))
     together = engine.segment(image, Query((Clause("circles"),), separate=False))
     assert len(each.segments) == 2
@@ -52,8 +60,7 @@ def test_several_matches_are_several_segments_or_one(engine: Engine) -> None:
 
 
 def test_a_place_chooses_one_of_several(engine: Engine) -> None:
-    left, right = lone("circle", range(1_000_000, 1_002_000)), lone("circle", range(1_001_000, 1_002_000))
-    image = np.concatenate([left.image, right.image], axis=1)
+    image = two_circles()
     answer = engine.segment(image, Query((Clause("the circle on the right"),)))
     assert len(answer.segments) == 1
     assert np.flatnonzero(answer.segments[0].mask.any(0)).min() > 200
@@ -127,6 +134,12 @@ def test_texts_that_cannot_be_answered_are_refused_with_advice(engine: Engine, t
 def test_a_picture_without_colours_is_refused(engine: Engine) -> None:
     with pytest.raises(BadImage, match="shape"):
         engine.segment(np.zeros((64, 64), np.uint8), Query((Clause("a circle"),)))
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), MemoryError()])
+def test_missing_memory_is_told_in_words(error: Exception) -> None:
+    with pytest.raises(OutOfMemory, match="use a smaller picture"), memory_told():
+        raise error
 
 
 def test_a_query_that_asks_for_nothing_finds_nothing(engine: Engine) -> None:

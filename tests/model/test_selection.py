@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.config import SelectionConfig
-from model.selection import Choice, agreement, best, distinct, iou, placed, with_evidence
+from model.selection import Choice, agreement, best, distinct, exclusive, iou, placed, with_evidence
 from model.values import Candidates
 
 
@@ -42,6 +42,12 @@ def test_agreement_of_equal_opposite_and_empty() -> None:
     assert agreement(mask, mask.astype(np.float32)) == pytest.approx(1.0)
     assert agreement(mask, (RIGHT > 0).astype(np.float32)) == 0
     assert agreement(np.zeros((4, 4), bool), np.zeros((4, 4), np.float32)) == 0
+
+
+def test_the_phrase_with_more_evidence_keeps_an_object_that_two_claim() -> None:
+    strong, weak = Choice(LEFT, (32, 32), 0.5, evidence=0.4), Choice(LEFT, (32, 32), 0.9, evidence=0.1)
+    other = Choice(RIGHT, (32, 32), 0.2, evidence=0.05)
+    assert exclusive([(weak, other), (strong,)], overlap=0.5) == [(other,), (strong,)]
 
 
 def test_evidence_is_the_mean_under_the_mask() -> None:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from model.embedded.scenes import HELD_OUT
 from model.evaluation.figures import hits
-from model.evaluation.questions import HELD_OUT, around, click, questions
+from model.evaluation.questions import around, click, questions
 
 
 def test_phrases_are_there_or_not_as_they_say() -> None:
