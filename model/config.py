@@ -44,6 +44,7 @@ class SelectionConfig:
 
     presence: float = 0.0  # least evidence (mean attention of a phrase's words in a mask) of an object; 0: not measured
     agreement: float = 0.6  # weight of the agreement with the scores against SAM's own IoU prediction
+    hint_agreement: float = 0.3  # the same where somebody pointed and no text came along
     overlap: float = 0.6  # IoU above which two answers to one phrase are the same object
 
 

@@ -124,7 +124,7 @@ class Engine:
         prompts = [prompt for blob in found for prompt in blob_prompts(blob, seen.size)]
         candidates = self.segmenter.decode(seen.embedding, prompts) if prompts else ()
         choices = [
-            best(candidates[2 * at : 2 * at + 2], located.scores * blob.cells, self.config.selection)
+            best(candidates[2 * at : 2 * at + 2], located.scores * blob.cells, self.config.selection.agreement)
             for at, blob in enumerate(found)
         ]
         sure = [with_evidence(choice, located.evidence) for choice in choices]
@@ -159,7 +159,8 @@ class Engine:
         segments = []
         for number, (hint, each) in enumerate(zip(hints, candidates, strict=True)):
             sought, scores = self._meant(seen, hint, located)
-            choice = best([each], scores, self.config.selection)
+            selection = self.config.selection
+            choice = best([each], scores, selection.agreement if sought else selection.hint_agreement)
             mask = self.segmenter.enlarge(seen.embedding, torch.from_numpy(choice.low_res_mask[None]))[0]
             if mask.any():
                 phrase, clause = (sought.phrase, sought.clause) if sought else (None, None)

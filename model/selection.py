@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from model.canvas import resize_maps
-from model.config import SelectionConfig
 from model.values import Candidates, Mask
 
 
@@ -29,14 +28,17 @@ class Choice:
         return self.low_res_mask[: self.valid[0], : self.valid[1]] > 0
 
 
-def best(candidates: Sequence[Candidates], scores: NDArray[np.float32], config: SelectionConfig) -> Choice:
-    """The candidate that agrees best with the scores (g, g, maximum 1), SAM's own IoU prediction weighed in (ours)."""
+def best(candidates: Sequence[Candidates], scores: NDArray[np.float32], weight: float) -> Choice:
+    """The candidate that agrees best with the scores (g, g, maximum 1), SAM's own IoU prediction weighed in (ours).
+
+    `weight` in 0..1 is that of the agreement.
+    """
     wanted = _at(scores, candidates[0].valid)
     choices = []
     for each in candidates:
         for mask, predicted in zip(each.low_res_masks, each.iou_predictions, strict=True):
             agreed = agreement(mask[: each.valid[0], : each.valid[1]] > 0, wanted)
-            score = config.agreement * agreed + (1 - config.agreement) * float(np.clip(predicted, 0, 1))
+            score = weight * agreed + (1 - weight) * float(np.clip(predicted, 0, 1))
             choices.append(Choice(mask, each.valid, score))
     return max(choices, key=lambda choice: choice.score)
 

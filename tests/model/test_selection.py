@@ -3,7 +3,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.config import SelectionConfig
 from model.selection import Choice, agreement, best, distinct, exclusive, iou, placed, with_evidence
 from model.values import Candidates
 
@@ -27,14 +26,14 @@ def test_the_candidate_that_agrees_with_the_scores_wins_over_a_surer_one() -> No
     scores = np.zeros((16, 16), np.float32)
     scores[4:12, 1:7] = 1.0
     masks = Candidates(np.stack([WHOLE, LEFT, RIGHT]), np.array([0.99, 0.8, 0.9], np.float32), (32, 32))
-    assert np.array_equal(best([masks], scores, SelectionConfig()).low_res_mask, LEFT)
+    assert np.array_equal(best([masks], scores, 0.6).low_res_mask, LEFT)
 
 
 def test_only_the_picture_s_part_of_the_frame_is_compared() -> None:
     scores = np.ones((16, 16), np.float32)
     upper = square(32, slice(0, 16), slice(0, 32))
     wide = Candidates(np.stack([upper]), np.array([1.0], np.float32), valid=(16, 32))
-    assert best([wide], scores, SelectionConfig(agreement=1.0)).score == pytest.approx(1.0)
+    assert best([wide], scores, 1.0).score == pytest.approx(1.0)
 
 
 def test_agreement_of_equal_opposite_and_empty() -> None:
