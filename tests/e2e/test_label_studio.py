@@ -21,7 +21,7 @@ from tests.e2e.servers import Address
 
 WITHOUT_MASK = '<View><Image name="image" value="$image"/><TextArea name="prompt" toName="image"/></View>'
 # Floors that tell a broken path from a working one; how good the embedded models are stands in the model card.
-PRE_ANNOTATION_FLOOR = 0.1
+PRE_ANNOTATION_FLOOR = 0.05
 PROMPTS: Mapping[str, Callable[[Thing, bool], Items]] = {
     "text": lambda thing, _: samples.text(name_of(thing)),
     "point": samples.point,
