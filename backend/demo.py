@@ -13,11 +13,11 @@ import cv2
 import jinja2
 import numpy as np
 import requests
-from numpy.typing import NDArray
 
 from backend.process import serving
 from backend.samples import Items, Sample, clear_scenes, masks_by_label, request, samples
 from model.embedded.scenes import Scene
+from model.overlay import heat
 from model.values import Image, Mask
 
 SCENES = 4
@@ -96,7 +96,7 @@ def _maps(engine: Any, row: Row, out: Path) -> tuple[Map, ...]:
     findings = engine.segment(row.scene.image, Query((Clause(row.sample.prompt),))).findings
     maps = [Map(found.phrase.text, f"{row.overlay[:-4]}-map-{at}.png") for at, found in enumerate(findings)]
     for drawn, found in zip(maps, findings, strict=True):
-        _write(out / drawn.file, _heat(found.scores))
+        _write(out / drawn.file, heat(found.scores, (SIDE, SIDE)))
     return tuple(maps)
 
 
@@ -122,13 +122,6 @@ def _mark(picture: Image, item: Mapping[str, Any]) -> None:
         corner = (round(value["x"] * width / 100), round(value["y"] * height / 100))
         size = (round(value["width"] * width / 100), round(value["height"] * height / 100))
         cv2.rectangle(picture, (*corner, *size), (255, 255, 255), 2)
-
-
-def _heat(scores: NDArray[np.float32]) -> Image:
-    """Scores (g, g) in 0..1 as colours, dark to bright, at the scenes' size."""
-    grey = (255 * scores.clip(0, 1)).astype(np.uint8)
-    large = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-    return cv2.cvtColor(cv2.applyColorMap(large, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
 def _write(path: Path, picture: Image) -> None:

@@ -61,7 +61,6 @@ class Engine:
 
     def __init__(self, backbone: Backbone, segmenter: Segmenter, parser: Parser, config: EngineConfig) -> None:
         self.backbone, self.segmenter, self.parser, self.config = backbone, segmenter, parser, config
-        self.name = f"{backbone.name}+{segmenter.name}"
         self._cache = Cache(config.cache_bytes)
 
     def segment(self, image: Image, query: Query) -> Answer:

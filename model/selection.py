@@ -51,9 +51,9 @@ def agreement(mask: Mask, wanted: NDArray[np.float32]) -> float:
 
 def with_evidence(choice: Choice, evidence: torch.Tensor) -> Choice:
     """Measure the mean evidence (g, g) under a choice's mask."""
-    cells = torch.from_numpy(_at(evidence.cpu().numpy(), choice.valid))
     inside = choice.inside
-    found = float(cells.numpy()[inside].mean()) if inside.any() else 0.0
+    cells = _at(evidence.cpu().numpy(), choice.valid)
+    found = float(cells[inside].mean()) if inside.any() else 0.0
     return Choice(choice.low_res_mask, choice.valid, choice.score, found)
 
 

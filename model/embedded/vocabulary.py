@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
@@ -35,8 +37,6 @@ def build() -> CLIPTokenizer:
 
 def _parts(pairs: Tokenizer) -> list[tuple[str, str]]:
     """The merges that were learned, in order."""
-    import json
-
     return [tuple(merge) for merge in json.loads(pairs.to_str())["model"]["merges"]]
 
 

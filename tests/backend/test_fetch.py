@@ -11,21 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.site import PNG, Answer, Site, load, loader, png, redirect, refusal, serving, status_only
+from tests.backend.site import PNG, Answer, Site, load, loader, png, redirect, refusal, status_only
 
 PAT = "eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Site]:
-    with serving() as started:
-        yield started
 
 
 # Keys

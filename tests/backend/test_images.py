@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,7 @@ from backend import images
 from backend.images import ImageSource
 from model.errors import BadImage
 from tests.backend.configs import recorded
-from tests.backend.site import COLOUR, PNG, Site, file_of, load, loader, png, redirect, refusal, serving
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Site]:
-    with serving() as started:
-        yield started
-
+from tests.backend.site import COLOUR, PNG, Site, file_of, load, loader, png, redirect, refusal
 
 # Addresses
 
