@@ -6,14 +6,16 @@ covers the image's rectangle of H/g x W/g pixels at that place. No other code co
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
-from PIL import ImageDraw
 from torch.nn import functional
 
-from model.values import Box, Image, Mask
+from model.values import Image
 
 
 def to_canvas(image: Image, side: int) -> Image:
@@ -36,24 +38,40 @@ def cell_of(x: float, y: float, grid: int, size: tuple[int, int]) -> tuple[int, 
     return min(int(y * grid / size[0]), grid - 1), min(int(x * grid / size[1]), grid - 1)
 
 
-def corners(box: Box) -> NDArray[np.float64]:
-    """The four corners (4, 2) XY of a box turned clockwise about (x0, y0), in order."""
-    angle = np.deg2rad(box.rotation)
-    offsets = np.array([(0, 0), (box.x1 - box.x0, 0), (box.x1 - box.x0, box.y1 - box.y0), (0, box.y1 - box.y0)])
-    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
-    return np.asarray((box.x0, box.y0) + offsets @ turn, np.float64)
+def line_cells(corners: Sequence[tuple[float, float]], grid: int, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """The (row, column) of every cell that a line through image points (X, Y) visits, in order, each once."""
+    points = np.array(corners, np.float64)
+    inside = points * grid / np.array((size[1], size[0]))
+    middles = [_crossed(one, other) for one, other in itertools.pairwise(inside)] or [inside]
+    cells = np.concatenate(middles).astype(int).clip(0, grid - 1)
+    return list(dict.fromkeys((int(row), int(column)) for column, row in cells))
 
 
-def bounds(box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The upright XYXY rectangle (4,) around a box, clipped to an image of `size` (H, W)."""
-    points = corners(box)
-    limits = np.array((size[1], size[0]))
-    return np.asarray([*points.min(0).clip(0, limits), *points.max(0).clip(0, limits)], np.float32)
+def _crossed(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One point (X, Y), in units of cells, in every cell that the straight line between two points crosses."""
+    cuts = [np.array((0.0, 1.0))]
+    for start, end in zip(one, other, strict=True):
+        edges = np.arange(np.ceil(min(start, end)), np.floor(max(start, end)) + 1)
+        cuts += [(edges - start) / (end - start)] if start != end else []
+    shares = np.unique(np.concatenate(cuts))
+    return np.asarray(one + (shares[:-1] + shares[1:])[:, None] / 2 * (other - one))
 
 
-def box_mask(box: Box, frame: tuple[int, int], size: tuple[int, int]) -> Mask:
-    """The cells (h, w) of a frame over an image of `size` whose centres a box covers."""
-    scale = np.array((frame[1] / size[1], frame[0] / size[0]))
-    picture = Pictures.new("1", (frame[1], frame[0]))
-    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in corners(box) * scale - 0.5], fill=1)
-    return np.array(picture, np.bool_)
+def lattice(grid: int, count: int) -> torch.Tensor:
+    """The numbers of count x count cells spread evenly over a (grid, grid) grid; all cells where it has no more."""
+    lines = ((torch.arange(min(count, grid)) + 0.5) * grid / min(count, grid)).long()
+    return (lines[:, None] * grid + lines).flatten()
+
+
+def strongest(maps: torch.Tensor, size: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Which of maps (K, g, g) is greatest at each pixel (H, W) of an image, the first of equals, and its value there.
+
+    Maps are enlarged one at a time, so that many classes on a large picture need no (K, H, W) array.
+    """
+    most = resize_maps(maps[:1], size)[0]
+    number = torch.zeros(size, dtype=torch.int32, device=maps.device)
+    for at in range(1, len(maps)):
+        shown = resize_maps(maps[at : at + 1], size)[0]
+        number[shown > most] = at
+        most = torch.maximum(most, shown)
+    return number.cpu().numpy(), most.cpu().numpy()

@@ -15,12 +15,12 @@ TINTS = ((230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 
 
 
 def overlay(image: Image, masks: Sequence[Mask]) -> Image:
-    """The image (H, W, 3) with each mask (H, W) tinted and outlined in a colour of its own."""
-    picture = image.copy()
+    """The image (H, W, 3), dark outside the masks (H, W), each of them outlined in a colour of its own."""
+    picture = (0.4 * image).astype(np.uint8)
     for tint, mask in zip(cycle(TINTS), masks, strict=False):
-        picture[mask] = (0.5 * picture[mask] + 0.5 * np.array(tint)).astype(np.uint8)
+        picture[mask] = image[mask]
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, tint, 2)
+        cv2.drawContours(picture, outlines, -1, tint, 3)
     return picture
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.canvas import resize_maps
+from model.geometry import iou
 from model.values import Candidates, Mask
 
 
@@ -84,12 +85,6 @@ def exclusive(found: Sequence[tuple[Choice, ...]], overlap: float) -> list[tuple
         )
         for number, choices in enumerate(found)
     ]
-
-
-def iou(one: Mask, other: Mask) -> float:
-    """Intersection over union of two masks of one shape; 1 where both are empty."""
-    union = np.count_nonzero(one | other)
-    return np.count_nonzero(one & other) / union if union else 1.0
 
 
 def placed(choices: Sequence[Choice], place: str | None) -> tuple[Choice, ...]:

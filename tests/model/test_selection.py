@@ -3,7 +3,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.selection import Choice, agreement, best, distinct, exclusive, iou, placed, with_evidence
+from model.geometry import iou
+from model.selection import Choice, agreement, best, distinct, exclusive, placed, with_evidence
 from model.values import Candidates
 
 
