@@ -31,6 +31,8 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> 
         images=Images(_image_source(settings)),
         metrics=metrics,
         model_version=model_version(settings),
+        preset_interactive=settings.preset_interactive,
+        preset_batch=settings.preset_batch,
         separate_regions=settings.separate_regions,
         batch_deadline=settings.batch_deadline,
     )
@@ -40,9 +42,13 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> 
 
 
 def model_version(settings: Settings) -> str:
-    """Name the models, before they are loaded too: Label Studio compares this string with every prediction's."""
-    chosen = (settings.backbone, settings.segmenter, settings.parser)
-    return "-".join(["anyword", __version__, *(PurePath(name).stem for name in chosen if name)])
+    """Name the models, before they are loaded too: Label Studio compares this string with every prediction's.
+
+    Another preset for pre-annotations is another version, or Label Studio would keep the predictions it has.
+    """
+    chosen = (settings.backbone, settings.segmenter, settings.parser, settings.proposer, settings.clip, settings.lora)
+    preset = "" if settings.preset_batch == Settings().preset_batch else settings.preset_batch
+    return "-".join(["anyword", __version__, *(PurePath(name).stem for name in (*chosen, preset) if name)])
 
 
 def _routed(service: Service) -> Flask:
@@ -75,5 +81,14 @@ def _image_source(settings: Settings) -> ImageSource:
 def _load(settings: Settings) -> Engine:
     from model.load import EnginePaths, load_engine  # torch comes with it: seconds, after the port is open
 
-    paths = EnginePaths(settings.backbone, settings.segmenter, settings.parser, settings.device, settings.dtype)
+    paths = EnginePaths(
+        backbone=settings.backbone,
+        segmenter=settings.segmenter,
+        parser=settings.parser,
+        device=settings.device,
+        dtype=settings.dtype,
+        proposer=settings.proposer,
+        clip=settings.clip,
+        lora=settings.lora,
+    )
     return load_engine(paths, cache_bytes=settings.cache_mb * MEGA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ import requests
 from backend.process import serving
 from backend.samples import Items, Sample, clear_scenes, masks_by_label, request, samples
 from model.embedded.scenes import Scene
-from model.overlay import heat
+from model.overlay import heat, overlay
 from model.values import Image, Mask
 
 SCENES = 4
 SIDE = 512
 # Means below these say that something is broken; how good the embedded models are stands in the model card.
-LEAST_IOU = {"text": 0.45, "point": 0.7, "box": 0.85, "pre-annotation": 0.05}
-TINTS = ((255, 64, 160), (64, 220, 255), (255, 200, 40), (120, 255, 120))
+LEAST_IOU = {"text": 0.8, "point": 0.75, "box": 0.85, "pre-annotation": 0.6}
 TEMPLATE = Path(__file__).with_name("demo.html")
 
 
@@ -77,7 +76,7 @@ def _ask(url: str, scene: Scene, sample: Sample, out: Path) -> Row:
     [prediction] = response.json()["results"]
     masks = masks_by_label(prediction["result"], scene.image.shape[:2])
     name = f"{scene.seed}-{sample.kind}-{sample.prompt.replace(' ', '-')}.png"
-    _write(out / name, _overlay(scene.image, masks, sample.items))
+    _write(out / name, _drawn(scene.image, list(masks.values()), sample.items))
     score = sample.score(prediction["result"])
     return Row(scene, sample, ", ".join(masks) or "nothing", score, milliseconds, name)
 
@@ -100,13 +99,9 @@ def _maps(engine: Any, row: Row, out: Path) -> tuple[Map, ...]:
     return tuple(maps)
 
 
-def _overlay(image: Image, masks: Mapping[str, Mask], items: Items) -> Image:
-    """The picture, dark outside the masks, with their outlines, and the points and boxes that were drawn."""
-    picture = (0.4 * image).astype(np.uint8)
-    for tint, mask in zip(cycle(TINTS), masks.values(), strict=False):
-        picture[mask] = image[mask]
-        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, tint, 3)
+def _drawn(image: Image, masks: Sequence[Mask], items: Items) -> Image:
+    """The picture with the masks, and the points and boxes that were drawn."""
+    picture = overlay(image, masks)
     for item in items:
         _mark(picture, item)
     return picture

@@ -135,10 +135,10 @@ def _path_and_query(url: str) -> str:
 
 def _on_server(server: str, path: str) -> str:
     """The address of a path on Label Studio, which may already begin with the sub-path of its deployment."""
-    if not server:
-        raise BadImage("image: the address is relative, set ANYWORD_LABEL_STUDIO_URL")
     if not path.startswith("/"):
         raise BadImage("image: the address is neither a link nor a path on Label Studio")
+    if not server:
+        raise BadImage("image: the address is relative, set ANYWORD_LABEL_STUDIO_URL")
     prefix = urlsplit(server).path.rstrip("/")
     root = server.rstrip("/").removesuffix(prefix) if prefix else server.rstrip("/")
     return root + path if prefix and path.startswith(f"{prefix}/") else root + prefix + path

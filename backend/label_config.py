@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 from model.errors import Misconfigured
 
 MASK_TAGS = ("brushlabels", "brush", "bitmasklabels", "bitmask")
+STROKE_TAGS = ("brushlabels", "brush", "polygonlabels", "polygon", "vectorlabels", "vector")
 BACKGROUND_WORDS = frozenset({"background", "negative"})
 
 
@@ -58,7 +59,8 @@ class LabelConfig:
     """What one labelling config says about one picture. `data_key` is the picture's key in the task data.
 
     `prompt` is the TextArea that asks for something, `region_prompt` the one inside a smart rectangle (perRegion),
-    `status` the one that shows messages; `negatives` are the names, in lower case, of labels for what is not wanted.
+    `status` the one that shows messages; `strokes` are the smart controls for lines and brush marks; `negatives` are
+    the names, in lower case, of labels for what is not wanted.
     """
 
     image: str
@@ -67,6 +69,7 @@ class LabelConfig:
     labels: tuple[Label, ...] = ()
     keypoints: tuple[str, ...] = ()
     rectangles: tuple[str, ...] = ()
+    strokes: tuple[str, ...] = ()
     prompt: str | None = None
     region_prompt: str | None = None
     status: str | None = None
@@ -86,11 +89,13 @@ class LabelConfig:
 def read(xml: str) -> LabelConfig:
     """Read a labelling config; its first mask control on an <Image> is the one that is served.
 
+    One that is not smart goes before one that is, as a smart brush asks rather than takes masks.
     Raises Misconfigured with a short reason that fits an HTTP reason phrase.
     """
     root = _parse(xml)
     images = {node.get("name", ""): node.get("value", "") for node in root.iter() if _tag(node) == "image"}
-    mask_node = next((node for node in _controls(root, MASK_TAGS) if _target(node) in images), None)
+    mask_nodes = sorted((node for node in _controls(root, MASK_TAGS) if _target(node) in images), key=_is_smart)
+    mask_node = next(iter(mask_nodes), None)
     if mask_node is None:
         raise Misconfigured("Labeling config needs <Brush> or <Bitmask>" + (" on an <Image>" if not images else ""))
     image = _target(mask_node)
@@ -106,6 +111,7 @@ def read(xml: str) -> LabelConfig:
         labels=_labels(labels_node),
         keypoints=_names(on_image, "keypoint"),
         rectangles=_names(on_image, "rectangle"),
+        strokes=tuple(node.attrib["name"] for node in on_image if _is_stroke(node) and node is not mask_node),
         prompt=_prompt([area for area in areas if not _per_region(area)]),
         region_prompt=_prompt([area for area in areas if _per_region(area)]),
         status=next((area.get("name") for area in areas if area.get("name") == "status"), None),
@@ -136,6 +142,14 @@ def _controls(root: Element, tags: tuple[str, ...] | None = None) -> Iterator[El
 
 def _names(nodes: list[Element], tag: str) -> tuple[str, ...]:
     return tuple(node.attrib["name"] for node in nodes if _tag(node) in (tag, f"{tag}labels"))
+
+
+def _is_smart(node: Element) -> bool:
+    return node.get("smart", "").lower() == "true"
+
+
+def _is_stroke(node: Element) -> bool:
+    return _tag(node) in STROKE_TAGS and _is_smart(node)
 
 
 def _mask_control(node: Element, on_image: list[Element]) -> tuple[MaskControl, Element | None]:

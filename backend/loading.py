@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Engine(Protocol):
     """What the server asks of the engine."""
 
-    def segment(self, image: Image, query: Query) -> Answer:
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = ...) -> Answer:
         """Find what the query asks for in a picture (H, W, 3)."""
 
 

@@ -17,7 +17,7 @@ from backend.problems import Problem, problem
 from backend.prompts import Request
 from model.errors import BadImage
 from model.lane import Lane, Priority
-from model.values import Answer, Image
+from model.values import Answer, Image, Query
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class Predictions:
     images: Images
     metrics: Metrics
     model_version: str
+    preset_interactive: str
+    preset_batch: str
     separate_regions: bool
     batch_deadline: float  # seconds
 
@@ -74,10 +76,12 @@ class Predictions:
         answer = self._segment(image, request)
         with self.metrics.stages.labels("encode").time():
             items = regions.results(answer, request, ask.config)
-        found = len({item["id"] for item in items})
-        self.metrics.regions.inc(found)
-        logger.info("Task %s: %d regions", _task_id(task), found)
-        return regions.prediction([*items, *self._message(answer, request, ask.config)], self.model_version)
+        self.metrics.regions.inc(len({item["id"] for item in items}))
+        message = regions.message(answer, request)
+        logger.log(logging.WARNING if answer.warnings else logging.INFO, "Task %s: %s", _task_id(task), message)
+        if request.interactive and ask.config.status:
+            items.append(regions.status_item(message, ask.config))
+        return regions.prediction(items, self.model_version)
 
     def _image(self, task: Any, ask: Ask) -> Image:
         data = task.get("data") if isinstance(task, Mapping) else None
@@ -87,22 +91,26 @@ class Predictions:
         return self.images.load(url, task_id=task.get("id"), hostname=ask.hostname)
 
     def _segment(self, image: Image, request: Request) -> Answer:
-        query = replace(request.query, separate=self.separate_regions)
+        preset = self.preset_interactive if request.interactive else self.preset_batch
+        query = replace(request.query, separate=self.separate_regions, preset=preset)
         if not query.clauses and not query.hints:
             return Answer(())  # a pre-annotation for a config without labels
         engine = self.loader.wait(LOADING_PATIENCE)
-        queued = time.monotonic()
+        priority, queued = _priority(request, query), time.monotonic()
 
         def job() -> Answer:
             self.metrics.stages.labels("wait").observe(time.monotonic() - queued)
             with self.metrics.stages.labels("segment").time():
-                return engine.segment(image, query)
+                return engine.segment(image, query, lambda: self.lane.give_way(priority))
 
-        return self.lane.run(job, Priority.INTERACTIVE if request.interactive else Priority.PREANNOTATION)
+        return self.lane.run(job, priority)
 
-    def _message(self, answer: Answer, request: Request, config: LabelConfig) -> list[dict[str, Any]]:
-        message = regions.message(answer, request) if request.interactive and config.status else ""
-        return [regions.status_item(message, config)] if message else []
+
+def _priority(request: Request, query: Query) -> Priority:
+    """Quick work first: a click never waits for an inversion, not even for the same person's."""
+    if not request.interactive:
+        return Priority.PREANNOTATION
+    return Priority.PATIENT if query.clauses and query.preset != "fast" else Priority.INTERACTIVE
 
 
 def _event(context: object) -> object:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.hints import Item, grouped, read_box, read_point, value_of
+from backend.hints import Item, grouped, read_box, read_point, value_of, wants
 from backend.label_config import Label, LabelConfig
+from backend.strokes import read_strokes
 from model.errors import BadQuery
 from model.values import Clause, Hint, Query
 
-LABEL_KEYS = ("labels", "keypointlabels", "rectanglelabels")
+LABEL_KEYS = ("labels", "keypointlabels", "rectanglelabels", "brushlabels", "polygonlabels", "vectorlabels")
 MAX_WORDS = 200
 WHAT_TO_TYPE = "type what to look for, for example: the brown dog"
 
@@ -22,8 +23,8 @@ class Request:
     """What was asked, and which labels the answer may carry.
 
     `labels` has one entry for each clause of the query: the label that the clause was written for, if any. `selected`
-    is the label that the points or boxes were drawn with. `interactive` is False for a pre-annotation, where the
-    clauses are the names of the labels.
+    is the label that the points, boxes or strokes were drawn with. `interactive` is False for a pre-annotation, where
+    the clauses are the names of the labels.
     """
 
     query: Query
@@ -50,9 +51,11 @@ def read(
         return _pre_annotation(config)
     texts = [_latest_text(item) for item in items if item.get("from_name") in (config.prompt, config.region_prompt)]
     asked = [asked for text in texts for asked in _clauses(text, config)]
-    points = tuple(read_point(item, _labels(item, items), config, size) for item in _of(items, config.keypoints))
-    boxes = tuple(read_box(item, size) for item in _of(items, config.rectangles))
-    hints = grouped(points, boxes)
+    points = [read_point(item, _labels(item, items), config, size) for item in _of(items, config.keypoints)]
+    boxes = [read_box(item, size) for item in _of(items, config.rectangles)]
+    drawn = [(item, _labels(item, items)) for item in _of(items, config.strokes)]
+    strokes = [stroke for item, labels in drawn for stroke in read_strokes(item, labels, config, size)]
+    hints = grouped(points, boxes, strokes)
     _check(asked, hints)
     query = Query(clauses=tuple(clause for clause, _ in asked), hints=hints)
     return Request(query, tuple(label for _, label in asked), _selected(items, config))
@@ -116,8 +119,7 @@ def _plain_clause(piece: str, label: Label | None) -> tuple[Clause, str | None]:
 def _check(asked: Sequence[object], hints: Sequence[Hint]) -> None:
     if not asked and not hints:
         raise BadQuery(f"nothing to go by: click, draw a box, or {WHAT_TO_TYPE}")
-    wanted = any(hint.box is not None or any(point.positive for point in hint.points) for hint in hints)
-    if not asked and not wanted:
+    if not asked and not any(wants(hint) for hint in hints):
         raise BadQuery("only negative points: click on the object first, then Alt+click with the same label")
 
 
@@ -132,7 +134,7 @@ def _labels(item: Item, items: Sequence[Item]) -> list[str]:
 
 
 def _selected(items: Sequence[Item], config: LabelConfig) -> str | None:
-    """The label that points or boxes were drawn with, if masks can carry it and it is not for the background."""
-    drawn = _of(items, (*config.keypoints, *config.rectangles))
+    """The label that prompts were drawn with, if masks can carry it and it is not for the background."""
+    drawn = _of(items, (*config.keypoints, *config.rectangles, *config.strokes))
     labels = [config.label_called(name) for item in drawn for name in _labels(item, items)]
     return next((label.value for label in labels if label is not None and not label.background), None)

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from backend import bitmask, rle
 from backend.label_config import LabelConfig
 from backend.prompts import Request
 from model.errors import Misconfigured
+from model.geometry import iou
 from model.values import Answer, Mask, Phrase, Segment
 
 Item = dict[str, Any]
@@ -27,9 +26,14 @@ def results(answer: Answer, request: Request, config: LabelConfig) -> list[Item]
 
     A control with labels of its own gets one item a region; a bare Brush or Bitmask gets two with one id, mask and
     labels, as the editor writes them. An empty mask gives none: the editor would show a suggestion without pixels.
+    The answer's warnings go into each item's `meta`, which Label Studio keeps and shows beside the region.
     """
-    found = _found(answer, request)
-    return [item for segment in found for item in _items(segment, label_of(segment, request, config), config)]
+    meta = {"meta": {"text": list(answer.warnings)}} if answer.warnings else {}
+    return [
+        {**item, **meta}
+        for segment in _found(answer, request)
+        for item in _items(segment, label_of(segment, request, config), config)
+    ]
 
 
 def label_of(segment: Segment, request: Request, config: LabelConfig) -> str | None:
@@ -45,7 +49,7 @@ def label_of(segment: Segment, request: Request, config: LabelConfig) -> str | N
 
 
 def message(answer: Answer, request: Request) -> str:
-    """One line for the annotator: how many regions, and what was not found."""
+    """One line for the annotator: how many regions, what was not found, and what the engine warns of."""
     found = _found(answer, request)
     absent = list(dict.fromkeys(finding.phrase.text for finding in answer.findings if not finding.present))
     looked_for = {finding.clause for finding in answer.findings} | {segment.clause for segment in answer.segments}
@@ -53,7 +57,7 @@ def message(answer: Answer, request: Request) -> str:
     parts = [_count(found)] if found else []
     parts += [f"no {_quote(' or '.join(absent))} found in the picture"] if absent else []
     parts += [f'no thing is named in "{_quote("; ".join(unclear))}"'] if unclear else []
-    return "; ".join(parts) or "nothing found"
+    return "; ".join([*(parts or ["nothing found"]), *answer.warnings])
 
 
 def status_item(message: str, config: LabelConfig) -> Item:
@@ -90,8 +94,7 @@ def _same_object(one: Segment, other: Segment, request: Request) -> bool:
     label = request.labels[one.clause]
     if label is None or label != request.labels[other.clause]:
         return False
-    common = np.count_nonzero(one.mask & other.mask)
-    return bool(common >= SAME_OBJECT * np.count_nonzero(one.mask | other.mask))
+    return iou(one.mask, other.mask) >= SAME_OBJECT
 
 
 def _items(segment: Segment, label: str | None, config: LabelConfig) -> list[Item]:

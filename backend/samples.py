@@ -15,6 +15,7 @@ from PIL import Image as Pictures
 
 from backend import bitmask, rle
 from model.embedded.scenes import SHAPES, Scene, Thing, draw
+from model.geometry import iou
 from model.values import Image, Mask
 
 Items = list[dict[str, Any]]
@@ -31,6 +32,7 @@ CONFIG = f"""<View>
   <Bitmask name="mask" toName="image" smart="false"/>
   <Image name="image" value="$image" zoom="true" zoomControl="true"/>
 </View>"""
+SCRIBBLE_CONFIG = CONFIG.replace("<Bitmask ", '<Brush name="scribble" toName="image" smart="true"/>\n  <Bitmask ')
 CLASSIC_CONFIG = f"""<View>
   <Image name="image" value="$image" zoom="true" zoomControl="true"/>
   <BrushLabels name="mask" toName="image" smart="false">{LABELS}</BrushLabels>
@@ -105,6 +107,12 @@ def box(thing: Thing, classic: bool = False) -> Items:
     return _drawn("box", "rectanglelabels" if classic else "rectangle", value, thing)
 
 
+def scribble(thing: Thing) -> Items:
+    """Brush over the middle of the thing, at least half as far from its rim as possible."""
+    depth = cv2.distanceTransform(thing.mask.astype(np.uint8), cv2.DIST_L2, 5)
+    return _drawn("scribble", "brush", {"format": "rle", "rle": rle.encode(depth >= depth.max() / 2)}, thing)
+
+
 def request(image: Image, items: Items, config: str = CONFIG) -> dict[str, Any]:
     """The body of /predict for one picture (H, W, 3): interactive with prompts, a pre-annotation without."""
     task = {"id": 1, "data": {"image": data_uri(image)}, "annotations": [], "predictions": [], "drafts": []}
@@ -132,11 +140,6 @@ def masks_by_label(items: Sequence[Mapping[str, Any]], size: tuple[int, ...]) ->
             continue
         masks[label] = masks[label] | mask if label in masks else mask
     return masks
-
-
-def iou(mask: Mask, truth: Mask) -> float:
-    """Intersection over union of two masks (H, W)."""
-    return float(np.count_nonzero(mask & truth) / max(np.count_nonzero(mask | truth), 1))
 
 
 def _drawn(control: str, kind: str, value: dict[str, Any], thing: Thing) -> Items:

@@ -8,11 +8,17 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from model.errors import Misconfigured
+from model.presets import PRESETS
 
 PREFIX = "ANYWORD_"
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FLOATS = ("float32", "bfloat16", "float16")
+WAYS = tuple(PRESETS)
+
+
+def _either(choices: tuple[str, ...]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
 def _text(default: str, help: str, choices: tuple[str, ...] = ()) -> Any:
@@ -40,15 +46,20 @@ class Settings:
     local_files_root: str = _text("", "Folder behind Label Studio's local files, where the server can read it directly")
     image_timeout: float = _number(10.0, "Seconds until fetching a picture is given up", 0.1, 90)
     max_image_mb: int = _number(64, "Largest picture file in MB", 1)
-    max_image_megapixels: int = _number(100, "Largest picture in megapixels", 1)
+    max_image_megapixels: int = _number(100, "Largest picture in megapixels", 1, 178)  # Pillow's own limit
     max_body_mb: int = _number(32, "Largest request body in MB", 1)
     backbone: str = _text("", "Stable Diffusion folder or hub name; empty: the embedded model")
     segmenter: str = _text("", "SAM folder, `.pth` file or hub name; empty: the embedded model")
     parser: str = _text("", "spaCy pipeline, folder or package name; empty: the embedded model")
+    proposer: str = _text("", "Mask proposer: folder or hub name; empty: the embedded model")
+    clip: str = _text("", "CLIP folder or hub name, which names the proposer's masks; empty: their own embedding does")
+    lora: str = _text("", "Folder of a LoRA adapter that `python -m model.tuning` made for the backbone; empty: none")
     device: str = _text(
         "", "Device of the models as torch names it, such as `cuda:1`; empty: CUDA where there is one, else the CPU"
     )
     dtype: str = _text("float32", "Numbers the models work in", FLOATS)
+    preset_interactive: str = _text("fast", f"How prompts are answered: {_either(WAYS)}", WAYS)
+    preset_batch: str = _text("balanced", f"How pre-annotations are made: {_either(WAYS)}", WAYS)
     separate_regions: bool = _flag(True, "One region for each object that a phrase matches, else one for all of them")
     cache_mb: int = _number(256, "Memory for what the models saw of recent pictures, in MB", 1)
     batch_deadline: float = _number(80.0, "Seconds until a batch is answered as far as it got", 1, 95)

@@ -19,11 +19,12 @@ T = TypeVar("T")
 
 
 class Priority(IntEnum):
-    """Who is waiting: a person, a batch, or nobody."""
+    """Who is waiting: a person who clicked, one who asked for a slow preset, a batch, or nobody."""
 
     INTERACTIVE = 0
-    PREANNOTATION = 1
-    LEARNING = 2
+    PATIENT = 1
+    PREANNOTATION = 2
+    LEARNING = 3
 
 
 @dataclass(order=True, frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Lane:
             self._changed.notify()
         return outcome.result()
 
+    def give_way(self, priority: Priority) -> None:
+        """Called by a long job between its steps: more urgent jobs that wait are done here and now."""
+        assert threading.current_thread() is self._thread, "only the running job can give way"
+        while (entry := self._next_before(priority)) is not None:
+            entry.work()
+
     def close(self) -> None:
         """Finish the running job, turn the waiting ones away, and end the thread."""
         with self._changed:
@@ -93,6 +100,11 @@ class Lane:
             started = time.monotonic()
             entry.work()
             self._job_seconds += 0.2 * (time.monotonic() - started - self._job_seconds)
+
+    def _next_before(self, priority: Priority) -> _Entry | None:
+        with self._changed:
+            urgent = bool(self._waiting) and self._waiting[0].priority < priority
+            return heapq.heappop(self._waiting) if urgent else None
 
     def _next(self) -> _Entry | None:
         with self._changed:

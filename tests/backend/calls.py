@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pictures
 
-from model.values import Image
+from backend import rle
+from model.values import Image, Mask
 from tests.backend.colour_engine import COLOURS
 
 BITMASK = """<View>
@@ -31,6 +32,10 @@ BRUSH = """<View>
   <RectangleLabels name="box" toName="image" smart="true"><Label value="Thing"/></RectangleLabels>
   <TextArea name="prompt" toName="image" maxSubmissions="1" editable="true"/>
 </View>"""
+STROKES = BITMASK.replace(
+    "<Bitmask ",
+    '<Brush name="scribble" toName="image" smart="true"/><Vector name="line" toName="image" smart="true"/><Bitmask ',
+)
 WITHOUT_MASK = '<View><Image name="image" value="$image"/><TextArea name="prompt" toName="image"/></View>'
 
 
@@ -81,6 +86,17 @@ def box(x: Any, y: Any, width: Any, height: Any) -> dict[str, Any]:
     """The context of a rectangle, in percent."""
     value = {"x": x, "y": y, "width": width, "height": height, "rotation": 0}
     return {"result": [{**_head("box", "rectangle"), "value": value}]}
+
+
+def scribble(mask: Mask) -> dict[str, Any]:
+    """The context of a brush mark."""
+    return {"result": [{**_head("scribble", "brush"), "value": {"format": "rle", "rle": rle.encode(mask)}}]}
+
+
+def line(*corners: tuple[Any, Any]) -> dict[str, Any]:
+    """The context of a line through corners in percent."""
+    vertices = [{"x": x, "y": y} for x, y in corners]
+    return {"result": [{**_head("line", "vector"), "value": {"vertices": vertices, "closed": False}}]}
 
 
 def _head(control: str, kind: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ class ColourEngine:
 
     name: str = "colours"
 
-    def segment(self, image: Image, query: Query) -> Answer:
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         """Answer every clause by the colours it names and every hint by the colour it points at."""
         said = [(index, clause, colour) for index, clause in enumerate(query.clauses) for colour in _named(clause)]
         findings = tuple(_finding(image, index, clause, colour) for index, clause, colour in said)
@@ -42,13 +43,11 @@ def _finding(image: Image, index: int, clause: Clause, colour: str) -> Finding:
 
 
 def _pointed_at(image: Image, hint: Hint) -> Mask:
-    positive = [point for point in hint.points if point.positive]
-    if positive:
-        colour = image[int(positive[0].y), int(positive[0].x)]
-    else:
-        assert hint.box is not None
-        colour = image[int(hint.box.y0 + hint.box.y1) // 2, int(hint.box.x0 + hint.box.x1) // 2]
-    return _alike(image, tuple(int(channel) for channel in colour))
+    points = [(point.x, point.y) for point in hint.points if point.positive]
+    drawn = [corner for stroke in hint.strokes if stroke.positive for corner in stroke.corners]
+    boxes = [] if hint.box is None else [((hint.box.x0 + hint.box.x1) / 2, (hint.box.y0 + hint.box.y1) / 2)]
+    x, y = [*points, *drawn, *boxes][0]
+    return _alike(image, tuple(int(channel) for channel in image[int(y), int(x)]))
 
 
 def _alike(image: Image, colour: tuple[int, ...]) -> Mask:

@@ -44,6 +44,17 @@ B = split("Brush")
 C = merged("BrushLabels")
 C_BITMASK = merged("BitmaskLabels")
 D = C.replace('<TextArea name="prompt" toName="image"/>', '<TextArea name="prompt" toName="image" perRegion="true"/>')
+SCRIBBLE = """<View>
+  <Image name="image" value="$image"/>
+  <BrushLabels name="scribble" toName="image" smart="true"><Label value="Dog"/><Label value="Background"/></BrushLabels>
+  <PolygonLabels name="lasso" toName="image" smart="true"><Label value="Dog"/></PolygonLabels>
+  <Labels name="label" toName="image"><Label value="Dog"/></Labels>
+  <Vector name="line" toName="image" smart="true"/>
+  <Polygon name="outline" toName="image"/>
+  <RectangleLabels name="box" toName="image" smart="true"><Label value="Dog"/></RectangleLabels>
+  <TextArea name="status" toName="image" editable="false" smart="false"/>
+  <BrushLabels name="mask" toName="image" smart="false"><Label value="Dog"/><Label value="Car"/></BrushLabels>
+</View>"""
 EVERY = [A, B, C, C_BITMASK, D]
 
 

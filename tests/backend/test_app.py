@@ -1,7 +1,8 @@
 """The wire protocol through Flask's test client, with a small engine that answers by colour."""
 
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from backend.app import create_app, model_version
 from backend.loading import Engine
+from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
 from model.values import Answer, Image, Query
 from tests.backend import calls, picture_server
@@ -129,6 +131,13 @@ def test_a_click_or_a_box_gives_the_object_below_it(client: FlaskClient, context
     assert np.array_equal(mask, BLUE)
 
 
+@pytest.mark.parametrize("context", [calls.scribble(BLUE), calls.line((70, 70), (80, 80))])
+def test_a_stroke_gives_the_object_below_it(client: FlaskClient, context: dict[str, Any]) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], calls.STROKES, context)))
+    [mask] = masks(prediction)
+    assert np.array_equal(mask, BLUE)
+
+
 def test_a_brush_config_gets_run_length_code(client: FlaskClient) -> None:
     request = calls.predict([calls.task()], calls.BRUSH, calls.point(25, 25))
     [prediction] = results(client.post("/predict", json=request))
@@ -162,17 +171,60 @@ def test_finding_nothing_for_a_text_says_so(client: FlaskClient) -> None:
     assert "green" in status_text(prediction)
 
 
+@dataclass(frozen=True)
+class Recording(ColourEngine):
+    """Keeps what it was asked, and warns."""
+
+    seen: list[Query] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
+        self.seen.append(query)
+        return replace(super().segment(image, query, give_way), warnings=self.warnings)
+
+
 def test_one_region_for_all_objects_where_the_operator_wants_it() -> None:
-    seen: list[Query] = []
-
-    class Recording(ColourEngine):
-        def segment(self, image: Image, query: Query) -> Answer:
-            seen.append(query)
-            return super().segment(image, query)
-
-    client = client_of(Recording(), replace(SETTINGS, separate_regions=False))
+    engine = Recording()
+    client = client_of(engine, replace(SETTINGS, separate_regions=False))
     results(client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red"))))
-    assert [query.separate for query in seen] == [False]
+    assert [query.separate for query in engine.seen] == [False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        (SETTINGS, ["fast", "fast", "balanced"]),
+        (replace(SETTINGS, preset_interactive="accurate", preset_batch="fast"), ["accurate", "accurate", "fast"]),
+    ],
+)
+def test_prompts_and_pre_annotations_have_their_presets(settings: Settings, asked: list[str]) -> None:
+    engine = Recording()
+    client = client_of(engine, settings)
+    for context in (calls.text("red"), calls.point(25, 25), None):
+        results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+    assert [query.preset for query in engine.seen] == asked
+
+
+def test_another_preset_for_pre_annotations_is_another_version() -> None:
+    assert model_version(replace(SETTINGS, preset_batch="accurate")) == f"{VERSION}-accurate"
+    assert model_version(replace(SETTINGS, preset_interactive="accurate")) == VERSION
+
+
+def test_a_warning_reaches_the_region_the_status_area_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    client = client_of(Recording(warnings=("the text did not fit the picture",)))
+    [prompted] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=calls.text("red"))))
+    [batch] = results(client.post("/predict", json=calls.predict([calls.task(8)])))
+    regions = [item for item in (*prompted["result"], *batch["result"]) if item["type"] != "textarea"]
+    assert all(item["meta"] == {"text": ["the text did not fit the picture"]} for item in regions)
+    assert status_text(prompted).endswith("; the text did not fit the picture")
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [message.split(":")[0] for message in warned] == ["Task 7", "Task 8"]
+    assert all(message.endswith("the text did not fit the picture") for message in warned)
+
+
+def test_without_a_warning_a_region_has_no_remark(client: FlaskClient) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()])))
+    assert all("meta" not in item for item in prediction["result"])
 
 
 def test_one_bad_task_costs_that_task_alone(client: FlaskClient) -> None:
@@ -197,7 +249,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def segment(self, image: Image, query: Query) -> Answer:  # noqa: ARG002
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         raise self._error
 
 
@@ -246,10 +298,41 @@ class Waiting(ColourEngine):
     started: threading.Event
     go: threading.Event
 
-    def segment(self, image: Image, query: Query) -> Answer:
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
         self.started.set()
         assert self.go.wait(5)
-        return super().segment(image, query)
+        return super().segment(image, query, give_way)
+
+
+class Stepping(ColourEngine):
+    """An engine whose batches work in steps until a click was answered between two of them."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "started", threading.Event())
+        object.__setattr__(self, "clicked", threading.Event())
+
+    started: threading.Event
+    clicked: threading.Event
+
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
+        if query.hints:
+            self.clicked.set()
+        self.started.set()
+        while not self.clicked.is_set():
+            give_way()
+        return super().segment(image, query, give_way)
+
+
+def test_a_click_is_answered_between_the_steps_of_a_batch() -> None:
+    engine = Stepping()
+    client = client_of(engine)
+    other = client.application.test_client()
+    batch = threading.Thread(target=other.post, args=("/predict",), kwargs={"json": calls.predict([calls.task()])})
+    batch.start()
+    assert engine.started.wait(5)
+    assert len(results(ask(client))) == 1
+    batch.join(5)
+    assert not batch.is_alive()
 
 
 def ask(client: FlaskClient) -> TestResponse:

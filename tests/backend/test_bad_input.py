@@ -1,6 +1,10 @@
 """Bad input through Flask's test client: a clear message, no trace, and the next request works."""
 
+import base64
 import logging
+import resource
+import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -29,10 +33,7 @@ def next_one_works(client: FlaskClient) -> Iterator[None]:
 BAD_PROMPTS = [
     ("empty text", calls.text(""), "type what to look for"),
     ("no text", {"result": [{**calls.text("x")["result"][0], "value": {}}]}, "type what to look for"),
-    ("text without a noun", calls.text("quickly"), "no thing is named"),
-    ("another script", calls.text("красный круг"), "красный круг"),
     ("3,000 words", calls.text("red " * 3000), "3000 words"),
-    ("unknown label", calls.text("Aardvark: green"), "green"),
     ("point outside", calls.point(130, 20), "outside"),
     ("point that is not a number", calls.point(float("nan"), 20), "point"),
     ("point without coordinates", calls.point(None, None), "point"),
@@ -40,28 +41,53 @@ BAD_PROMPTS = [
     ("box without area", calls.box(20, 20, 0, 0), "box"),
     ("box that is not a number", calls.box(20, float("nan"), 10, 10), "box"),
     ("box outside", calls.box(150, 150, 10, 10), "outside"),
+    ("empty scribble", calls.scribble(np.zeros((60, 80), np.bool_)), "stroke is empty"),
+    ("scribble of another size", calls.scribble(np.ones((6, 8), np.bool_)), "the picture has 80 x 60"),
+    ("line outside", calls.line((20, 20), (130, 20)), "outside"),
+    ("line that is not a number", calls.line((20, 20), (float("nan"), 20)), "line"),
 ]
+WITHOUT_STATUS = calls.STROKES.replace('name="status"', 'name="notes"')
 
 
 @pytest.mark.usefixtures("next_one_works")
 @pytest.mark.parametrize(("context", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PROMPTS])
-def test_a_bad_prompt_is_told_in_the_status_area(client: FlaskClient, context: dict[str, Any], said: str) -> None:
-    [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
+def test_a_bad_prompt_is_told_in_the_status_area_else_the_reason_phrase_and_in_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, context: dict[str, Any], said: str
+) -> None:
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], calls.STROKES, context)))
+    refused = client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context))
     assert masks(prediction) == []
     assert said in status_text(prediction)
+    assert refused.status_code == 422
+    assert said in refused.status
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Task 7: {status_text(prediction)}",
+        f"Task 8: {status_text(prediction)}",
+    ]
+    assert "Traceback" not in caplog.text
+
+
+NOTHING_FOUND = [
+    ("text without a noun", "quickly", "no thing is named"),
+    ("another script", "красный круг", "красный круг"),
+    ("unknown label", "Aardvark: green", "green"),
+]
 
 
 @pytest.mark.usefixtures("next_one_works")
-def test_a_bad_prompt_is_told_in_the_reason_phrase_and_the_log(
-    client: FlaskClient, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("typed", "said"), [pytest.param(*row[1:], id=row[0]) for row in NOTHING_FOUND])
+def test_a_text_that_finds_nothing_is_answered_with_the_reason(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, typed: str, said: str
 ) -> None:
-    request = calls.predict([calls.task(7)], calls.BRUSH, calls.box(20, 20, 0, 0))
-    with caplog.at_level(logging.ERROR):
-        response = client.post("/predict", json=request)
-    assert response.status_code == 422
-    assert "box" in response.status
-    assert "Task 7" in caplog.text
-    assert "Traceback" not in caplog.text
+    caplog.set_level(logging.INFO)
+    context = calls.text(typed)
+    [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=context)))
+    [silent] = results(client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context)))
+    assert masks(prediction) == []
+    assert silent["result"] == []
+    assert said in status_text(prediction)
+    assert f"Task 7: {status_text(prediction)}" in caplog.messages
+    assert f"Task 8: {status_text(prediction)}" in caplog.messages
 
 
 BAD_PICTURES = [
@@ -69,25 +95,52 @@ BAD_PICTURES = [
     ("not a text", {"id": 1, "data": {"image": 5}}, "no picture under 'image'"),
     ("no data", {"id": 1}, "no picture under 'image'"),
     ("not an object", "task", "no picture under 'image'"),
-    ("unreadable", calls.task(url="data:image/png;base64,AAAA"), ""),
-    ("not a picture", calls.task(url="data:text/plain;base64,aGVsbG8="), ""),
-    ("too large", calls.task(url=calls.data_uri(np.zeros((1001, 1000, 3), np.uint8))), ""),
-    ("dead link", calls.task(url="http://localhost:9/picture.png"), ""),
-    ("relative without an address", calls.task(url="/data/upload/1/picture.png"), ""),
-    ("of an unknown kind", calls.task(url="ftp://localhost/picture.png"), ""),
+    ("unreadable", calls.task(url="data:image/png;base64,AAAA"), "the file is damaged or no picture"),
+    ("not a picture", calls.task(url="data:text/plain;base64,aGVsbG8="), "the data URI holds no picture"),
+    ("dead link", calls.task(url="http://localhost:9/picture.png"), "localhost:9"),
+    ("relative without an address", calls.task(url="/data/upload/1/picture.png"), "set ANYWORD_LABEL_STUDIO_URL"),
+    ("of an unknown kind", calls.task(url="ftp://localhost/picture.png"), "neither a link nor a path"),
 ]
 
 
 @pytest.mark.usefixtures("next_one_works")
 @pytest.mark.parametrize(("task", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PICTURES])
-def test_a_bad_picture_is_told(client: FlaskClient, task: Any, said: str) -> None:
+def test_a_bad_picture_is_told(client: FlaskClient, caplog: pytest.LogCaptureFixture, task: Any, said: str) -> None:
     [prediction] = results(client.post("/predict", json=calls.predict([task], context=calls.text("red"))))
     alone = client.post("/predict", json=calls.predict([task]))
     assert masks(prediction) == []
     assert said in status_text(prediction)
-    assert "Traceback" not in status_text(prediction)
     assert alone.status_code == 422
+    assert said in alone.status
     assert alone.get_json()["error"] == status_text(prediction)
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [status_text(prediction)] * 2
+    assert "Traceback" not in caplog.text
+
+
+def enormous_png() -> bytes:
+    """A whole picture of 200 megapixels, all black, 1 bit each: 25 KB of file, 600 MB as red, green and blue."""
+    width, height = 20_000, 10_001
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(bytes(1 + width // 8)) for _ in range(height)) + packer.flush()
+    ihdr = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([1, 0, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", ihdr) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+@pytest.mark.usefixtures("next_one_works")
+@pytest.mark.parametrize(("megapixels", "said"), [(100, "more than 100 megapixels"), (178, "more than 178 megapixels")])
+def test_a_picture_of_200_megapixels_is_refused_at_once_and_without_its_pixels(megapixels: int, said: str) -> None:
+    client = client_of(ColourEngine(), replace(SETTINGS, max_image_megapixels=megapixels))
+    uri = "data:image/png;base64," + base64.b64encode(enormous_png()).decode()
+    request = calls.predict([calls.task(url=uri)], context=calls.text("red"))
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    [prediction] = results(client.post("/predict", json=request))
+    assert time.perf_counter() - started < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    assert said in status_text(prediction)
 
 
 @pytest.mark.usefixtures("next_one_works")

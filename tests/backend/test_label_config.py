@@ -7,7 +7,7 @@ import pytest
 from backend import label_config
 from backend.label_config import MaskControl
 from model.errors import Misconfigured
-from tests.backend.configs import C_BITMASK, A, B, C, D, recorded
+from tests.backend.configs import C_BITMASK, SCRIBBLE, A, B, C, D, recorded
 
 IMAGE = '<Image name="image" value="$image"/>'
 
@@ -28,6 +28,18 @@ def test_the_mask_control_and_what_labels_it(xml: str, mask: MaskControl) -> Non
     assert (config.keypoints, config.rectangles) == (("point",), ("box",))
     assert [label.value for label in config.foreground] == ["Dog", "Traffic light"]
     assert config.prompt == "prompt"
+
+
+def test_smart_brushes_and_lines_ask_and_another_brush_takes_the_masks() -> None:
+    config = label_config.read(SCRIBBLE)
+    assert config.strokes == ("scribble", "lasso", "line")
+    assert config.mask == MaskControl("mask", "brushlabels", "mask")
+    assert [label.value for label in config.labels] == ["Dog", "Car"]
+
+
+def test_the_only_brush_takes_the_masks_even_where_it_is_smart() -> None:
+    config = label_config.read(f'<View>{IMAGE}<Brush name="b" toName="image" smart="true"/></View>')
+    assert (config.mask.name, config.strokes) == ("b", ())
 
 
 def test_only_a_text_area_called_status_shows_messages() -> None:

@@ -68,6 +68,15 @@ def test_every_kind_of_config_gets_valid_predictions(xml: str) -> None:
     assert errors(items + status, xml) == []
 
 
+@pytest.mark.parametrize("xml", EVERY)
+def test_a_warning_goes_along_with_each_region_and_ends_the_message(xml: str) -> None:
+    warned = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),), warnings=("the inversion went astray",))
+    items = regions.results(warned, said("dog"), label_config.read(xml))
+    assert [item["meta"] for item in items] == [{"text": ["the inversion went astray"]}] * len(items)
+    assert errors(items, xml) == []
+    assert regions.message(warned, said("dog")) == "1 region, best 0.90; the inversion went astray"
+
+
 @pytest.mark.parametrize(("xml", "key"), [(C, "brushlabels"), (C_BITMASK, "bitmasklabels")])
 def test_a_control_with_labels_gets_one_item_for_each_region(xml: str, key: str) -> None:
     answer = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),))

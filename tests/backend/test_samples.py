@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from backend import label_config, prompts, regions, samples
-from backend.samples import CLASSIC_CONFIG, CONFIG, clear_scenes, masks_by_label
+from backend.samples import CLASSIC_CONFIG, CONFIG, SCRIBBLE_CONFIG, clear_scenes, masks_by_label
 from model.embedded.scenes import Scene
 from model.values import Answer, Segment
 
@@ -31,6 +31,15 @@ def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic:
             inside = thing.mask[round(hint.box.y0) : round(hint.box.y1), round(hint.box.x0) : round(hint.box.x1)]
             assert inside.sum() == thing.mask.sum()
             assert inside.any(axis=1).all()
+
+
+def test_a_scribble_lies_on_its_thing(scene: Scene) -> None:
+    for thing in scene.objects:
+        context = {"result": samples.scribble(thing)}
+        request = prompts.read({}, context, label_config.read(SCRIBBLE_CONFIG), (128, 128))
+        [hint] = request.query.hints
+        assert request.selected == samples.label_of(thing)
+        assert all(thing.mask[int(y), int(x)] for stroke in hint.strokes for x, y in stroke.corners)
 
 
 @pytest.mark.parametrize("config", [CONFIG, CLASSIC_CONFIG])

@@ -45,6 +45,9 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
         ("ANYWORD_IMAGE_TIMEOUT", "nan", "from 0.1 to 90"),
         ("ANYWORD_SEPARATE_REGIONS", "maybe", "true or false"),
         ("ANYWORD_DTYPE", "float8", "float32, bfloat16, float16"),
+        ("ANYWORD_PRESET_INTERACTIVE", "quick", "fast, balanced, accurate"),
+        ("ANYWORD_PRESET_BATCH", "best", "fast, balanced, accurate"),
+        ("ANYWORD_MAX_IMAGE_MEGAPIXELS", "200", "from 1 to 178"),
         ("ANYWORD_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
     ],
 )

@@ -108,3 +108,24 @@ def test_closing_turns_waiting_jobs_away_and_ends_the_thread() -> None:
     assert set(threading.enumerate()) <= before
     with pytest.raises(Busy, match="stopping"):
         lane.run(lambda: None, Priority.INTERACTIVE)
+
+
+def test_a_long_job_gives_way_to_a_more_urgent_one(lane: Lane) -> None:
+    done: list[str] = []
+    asked, go = threading.Event(), threading.Event()
+
+    def long() -> None:
+        asked.set()
+        assert go.wait(5)
+        lane.give_way(Priority.PREANNOTATION)
+        done.append("long")
+
+    slow = threading.Thread(target=lane.run, args=(long, Priority.PREANNOTATION))
+    slow.start()
+    assert asked.wait(5)
+    click = queued(lane, lambda: done.append("click"), Priority.INTERACTIVE)
+    batch = queued(lane, lambda: done.append("batch"), Priority.PREANNOTATION)
+    go.set()
+    for thread in (slow, click, batch):
+        thread.join(5)
+    assert done == ["click", "long", "batch"]
