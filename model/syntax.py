@@ -1,4 +1,4 @@
-"""Bind attention to phrases: a noun together with its modifiers. Segment Anyword's rules R1 and R2 come on top."""
+"""Bind attention to phrases: a noun together with its modifiers. Segment Anyword's rules R1 and R2: clusters.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from model.canvas import resize_maps
 from model.config import AttentionConfig
 from model.refine import normalised
+from model.superpixels import pooled
 from model.values import Attention
 from model.wording import Sought
 
@@ -29,7 +30,7 @@ def _joined(attention: Attention, grid: int, config: AttentionConfig) -> torch.T
     for level, weight in zip(attention.cross, config.resolution_weights, strict=True):
         share = level / level.sum((1, 2), keepdim=True).clamp(min=1e-12)
         joined += weight * resize_maps(share, (grid, grid)) * share[0].numel() / grid**2
-    return joined
+    return pooled(joined, config.pooling) if config.pooling else joined
 
 
 def _phrase_map(maps: torch.Tensor, sought: Sought, modifier_weight: float) -> torch.Tensor:
@@ -40,17 +41,32 @@ def _phrase_map(maps: torch.Tensor, sought: Sought, modifier_weight: float) -> t
     return (1 - modifier_weight) * noun + modifier_weight * modifiers.mean(0)
 
 
-def evidence(attention: Attention, sought: Sought) -> torch.Tensor:
+def word_maps(
+    attention: Attention, sought: Sequence[Sought], config: AttentionConfig, attached: bool
+) -> tuple[torch.Tensor, ...]:
+    """For each phrase the maps (W, g, g) of its words, each with sum 1: the noun, its modifiers, what describes it.
+
+    The mean of a word's tokens stands for the word. `attached`: words of phrases that only describe a phrase ("in a
+    blue sweatshirt") follow its own, as in Segment Anyword, figure 6.
+    """
+    maps = _joined(attention, int(attention.among.shape[0] ** 0.5), config)
+    words = [(*each.words, *(each.attached if attached else ())) for each in sought]
+    return tuple(torch.stack([maps[list(pieces)].mean(0) for pieces in each]) for each in words)
+
+
+def evidence(attention: Attention, sought: Sought, config: AttentionConfig) -> torch.Tensor:
     """How strongly each cell (g, g) attends to a phrase's least attended word, in 0..1 (ours).
 
-    A word's tokens and the two resolutions are averaged. Words of one phrase share a cell's attention, so the least
-    is taken times the number of words. The maps are not normalised over space: a word about nothing in the picture
-    gets little attention everywhere, and its normalised map would not show it.
+    A word's tokens are averaged, the two resolutions weighted as for its map. Words of one phrase share a cell's
+    attention, so the least is taken times the number of words. The maps are not normalised over space: a word about
+    nothing in the picture gets little attention everywhere, and its normalised map would not show it.
     """
     grid = int(attention.among.shape[0] ** 0.5)
-    words = [torch.stack([level[list(pieces)].mean(0) for pieces in sought.words]) for level in attention.cross]
-    least = torch.stack([resize_maps(level, (grid, grid)) for level in words]).mean(0).amin(0)
-    return (least * len(sought.words)).clamp(max=1)
+    words = torch.zeros(len(sought.words), grid, grid, device=attention.among.device)
+    for level, weight in zip(attention.cross, config.resolution_weights, strict=True):
+        levels = torch.stack([level[list(pieces)].mean(0) for pieces in sought.words])
+        words += weight / sum(config.resolution_weights) * resize_maps(levels, (grid, grid))
+    return (words.amin(0) * len(sought.words)).clamp(max=1)
 
 
 def brightest(scores: torch.Tensor) -> torch.Tensor:

@@ -13,12 +13,18 @@ from model.values import Clause, Phrase, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A phrase to find: the clause it stands in, and the tokens of its noun and of each modifier."""
+    """A phrase to find: the clause it stands in, and the tokens of its noun and of each modifier.
+
+    attached: the tokens of each word of the phrases that only describe this one ("in a blue sweatshirt").
+    owners: which of the text's phrases that are asked for this one describes, as "glasses" does a man who wears them.
+    """
 
     phrase: Phrase
     clause: int
     noun: tuple[int, ...]
     modifiers: tuple[tuple[int, ...], ...]
+    attached: tuple[tuple[int, ...], ...] = ()
+    owners: tuple[int, ...] = ()
 
     @property
     def words(self) -> tuple[tuple[int, ...], ...]:
@@ -28,21 +34,25 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One text for the backbone and the phrases to read out of it."""
+    """One text for the backbone and the phrases to read out of it.
+
+    context: what the text names without asking for it ("on the grass"), with all that describes it.
+    """
 
     tokens: Tokens
     sought: tuple[Sought, ...]
+    context: tuple[Sought, ...] = ()
 
 
 def phrases_of(clause: Clause, parser: Parser) -> tuple[Phrase, ...]:
-    """The phrases a clause asks for; those that hang off others ("on the grass") only say where.
+    """The phrases of a clause; those that hang off others ("on the grass") are not asked for.
 
-    Raises BadQuery for a text without a noun.
+    Raises BadQuery for a text without a noun and without a verb.
     """
     if clause.name:
         return (parser.name_phrase(clause.text),)
-    phrases = tuple(phrase for phrase in parser.phrases(clause.text) if phrase.parent is None)
-    if not phrases:
+    phrases = parser.phrases(clause.text)
+    if all(phrase.parent is not None for phrase in phrases):
         shown = clause.text if len(clause.text) <= 60 else clause.text[:57] + "..."
         raise BadQuery(f"no thing to look for in '{shown}': name one, for example 'the brown dog'")
     return phrases
@@ -53,7 +63,7 @@ def word(clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template
 
     iSeg joins all class names in one text. Asked together they compete for attention, so that the evidence for one
     depends on how many others are asked for; alone, it means the same each time (ours).
-    Raises BadQuery for an empty text, a text without a noun, and a clause longer than the text encoder reads.
+    Raises BadQuery for an empty text, a text without a noun or a verb, and a clause longer than the text encoder reads.
     """
     return tuple(_wording(number, clause, parser, backbone, template) for number, clause in enumerate(clauses))
 
@@ -69,10 +79,43 @@ def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, te
             f"the text is too long: the model reads about {backbone.max_tokens - 12} words at once; "
             "shorten it, or part it with ';'"
         )
-    return Wording(tokens, tuple(_sought(tokens, phrase, number, len(before)) for phrase in phrases))
+    targets = [at for at, phrase in enumerate(phrases) if phrase.parent is None]
+    heads = sorted({_head(phrases, at) for at in range(len(phrases))} - set(targets))
+    read = [_read(tokens, phrase, number, len(before)) for phrase in phrases]
+    return Wording(
+        tokens,
+        tuple(_gathered(read, at, targets) for at in targets),
+        tuple(_gathered(read, at, targets) for at in heads),
+    )
 
 
-def _sought(tokens: Tokens, phrase: Phrase, clause: int, offset: int) -> Sought:
+def _read(tokens: Tokens, phrase: Phrase, clause: int, offset: int) -> Sought:
     noun = tokens_of(tokens, phrase.noun, offset)
     modifiers = tuple(tokens_of(tokens, modifier, offset) for modifier in phrase.modifiers)
     return Sought(phrase, clause, noun, tuple(pieces for pieces in modifiers if pieces))
+
+
+def _gathered(read: Sequence[Sought], at: int, targets: Sequence[int]) -> Sought:
+    """A phrase with the words of the phrases that describe it, and with those among the targets that it describes."""
+    phrases = [each.phrase for each in read]
+    traits = [other for other in range(len(read)) if other != at and _head(phrases, other) == at]
+    owners = tuple(targets.index(owner) for owner in _described(phrases, at) if owner in targets and owner != at)
+    attached = tuple(pieces for trait in traits for pieces in read[trait].words)
+    own = read[at]
+    return Sought(own.phrase, own.clause, own.noun, own.modifiers, attached, owners)
+
+
+def _head(phrases: Sequence[Phrase], at: int) -> int:
+    """The phrase whose words a phrase's own words join: what it describes where nobody asks for it, else itself."""
+    chain = [at, *_described(phrases, at)]
+    return next((each for each in chain if phrases[each].parent is None), chain[-1])
+
+
+def _described(phrases: Sequence[Phrase], at: int) -> tuple[int, ...]:
+    """What a phrase describes, what that describes, and so on; a circle is gone round once."""
+    chain: list[int] = []
+    following = phrases[at].trait_of
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = phrases[following].trait_of
+    return tuple(chain)

@@ -10,7 +10,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 
-from model.adapters.spacy_syntax import PLACES, Span, phrases_of, word_of
+from model.adapters.spacy_syntax import Span, phrases_of, word_of
+from model.adapters.spacy_words import PLACES, UNSEEN
 from model.errors import BadQuery, Misconfigured
 from model.values import Phrase, Word
 
@@ -32,14 +33,19 @@ class SpacyParser:
         self._lock = Lock()
 
     def phrases(self, text: str) -> tuple[Phrase, ...]:
-        """Every noun phrase of the first 300 words in order of appearance; empty when they have no noun."""
+        """Every noun phrase of the first 300 words in order of appearance; the verbs where there is no noun."""
         with self._lock, self._nlp.memory_zone():
             doc, spans = self._parse(text)
             found = phrases_of(doc, spans, text)
             content = [token for token in doc if _has_content(token)]
             if found or len(doc) > SHORT or not content:
-                return found
+                return found or _verbs(doc, spans, text)
             return (_named(text, [word_of(token, spans, text) for token in content]),)
+
+    def verbs(self, text: str) -> tuple[Phrase, ...]:
+        """The verbs of the first 300 words that say what happens ("holding"), in order of appearance."""
+        with self._lock, self._nlp.memory_zone():
+            return _verbs(*self._parse(text), text)
 
     def name_phrase(self, text: str) -> Phrase:
         """A label read as one noun phrase: the last word (before "of", "with", ...) is the noun.
@@ -80,6 +86,16 @@ def load_parser(path_or_name: str | Path) -> SpacyParser:
     if missing:
         raise Misconfigured(f"The spaCy pipeline {str(path_or_name)!r} has no {' and no '.join(sorted(missing))}.")
     return SpacyParser(nlp)
+
+
+def _verbs(doc: Doc, spans: list[Span], text: str) -> tuple[Phrase, ...]:
+    """Each verb as a phrase of its own: a predicate is asked for as any other word (Segment Anyword, section 3.3).
+
+    Auxiliaries and verbs that speak to the tool ("show me") are left out; ours.
+    """
+    verbs = [token for token in doc if token.pos_ == "VERB" and (token.lemma_ or token.text).lower() not in UNSEEN]
+    words = [word_of(token, spans, text) for token in verbs]
+    return tuple(Phrase(word.text, word, verb=True) for word in words)
 
 
 def _small(text: str) -> str:

@@ -1,8 +1,8 @@
 """Dependency trees -> noun phrases, for Universal Dependencies and for ClearNLP labels (en_core_web_*).
 
-Which arcs make a modifier follows SYNGEN's list (methods.md, section 4); that a prepositional phrase belongs to the
-noun it hangs off, while a verb's object is a target of its own, follows Segment Anyword, section 2.4 and figure 6.
-Place words, carriers ("corner", "side") and measures ("a photo of") are ours.
+Which arcs make a modifier follows SynGen; that a prepositional phrase belongs to the noun it hangs off, while a verb's
+object is a target of its own, follows Segment Anyword, section 2.4 and figure 6. Place words, carriers ("corner"),
+measures ("a photo of") and which prepositions describe a thing ("with a hat", not "next to a hat") are ours.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from collections.abc import Iterator, Sequence
 
 from spacy.tokens import Doc, Token
 
+from model.adapters.spacy_words import (
+    CARRIERS,
+    COVERING,
+    DEGREES,
+    GARMENTS,
+    MEASURES,
+    PICTURES,
+    PLACES,
+    PRONOUNS,
+    QUANTITIES,
+    WEARING,
+)
 from model.values import Phrase, Word
 
 Span = tuple[int, int]
-
-PLACES = {
-    "left": "left", "leftmost": "left", "lefthand": "left", "right": "right", "rightmost": "right",
-    "righthand": "right", "top": "top", "upper": "top", "topmost": "top", "uppermost": "top", "bottom": "bottom",
-    "lower": "bottom", "bottommost": "bottom", "lowermost": "bottom", "lowest": "bottom", "middle": "middle",
-    "center": "middle", "centre": "middle", "central": "middle",
-}  # fmt: skip
-CARRIERS = frozenset({"side", "corner", "half", "edge", "part", "end", "back", "front", "area", "rear"})
-PICTURES = frozenset({"picture", "image", "photo", "photograph", "frame", "scene", "screen"})
-MEASURES = PICTURES | {"view", "group", "pair", "couple", "bunch", "set", "row", "pile", "lot", "herd", "flock",
-                       "stack", "series", "collection", "kind", "type", "sort"}  # fmt: skip
-QUANTITIES = frozenset({"many", "several", "few", "other", "same", "such", "more", "most", "own", "various"})
-PRONOUNS = frozenset({"someone", "somebody", "something", "anyone", "anything", "everyone", "everything", "nothing"})
-DEGREES = frozenset({"far", "very", "extreme", "hand"})  # "on the far left", "on the right hand side"
+Hanging = tuple[int | None, str | None, int | None]  # parent, place and trait_of of a phrase
 
 MODIFYING = frozenset({"amod", "compound", "nn", "npadvmod", "flat"})  # arcs from a noun to its modifiers
 DEEPER = MODIFYING | {"conj", "advmod"}  # and from a modifier to its own
@@ -46,7 +45,8 @@ def phrases_of(doc: Doc, spans: Sequence[Span], text: str) -> tuple[Phrase, ...]
         noun = _anchor(_governor(carrier), index)
         if noun is not None:
             places[noun.i] = places[noun.i] or _place_of(carrier)
-    return tuple(_phrase(noun, spans, text, (_parent(noun, index), places[noun.i])) for noun in nouns)
+    hanging = {noun.i: (_parent(noun, index), places[noun.i], _trait_of(noun, index)) for noun in nouns}
+    return tuple(_phrase(noun, spans, text, hanging[noun.i]) for noun in nouns)
 
 
 def word_of(token: Token, spans: Sequence[Span], text: str) -> Word:
@@ -55,7 +55,7 @@ def word_of(token: Token, spans: Sequence[Span], text: str) -> Word:
     return Word(text[start:end], _lemma(token), start, end)
 
 
-def _phrase(noun: Token, spans: Sequence[Span], text: str, hanging: tuple[int | None, str | None]) -> Phrase:
+def _phrase(noun: Token, spans: Sequence[Span], text: str, hanging: Hanging) -> Phrase:
     front = [token for token in _modifiers(noun) if token.text.lower() not in PLACES]
     adjacent = [token for token in front if token.i < noun.i or _base(token) in ("flat", "compound")]
     start = min(spans[token.i][0] for token in (*adjacent, noun))
@@ -212,13 +212,64 @@ def _past_prepositions(token: Token) -> Token | None:
 
 
 def _parent(noun: Token, index: dict[int, int]) -> int | None:
-    """The index of the phrase that the noun hangs off; a measure hands on what it hangs off itself."""
-    own = noun
+    """The index of the phrase that the noun hangs off."""
+    return _index(_governor(_outermost(noun)), noun, index)
+
+
+def _trait_of(noun: Token, index: dict[int, int]) -> int | None:
+    """The index of the phrase that the noun describes; "with a hat and a bag" gives two traits."""
+    own = _outermost(_first_conjunct(noun))
+    if _base(own) in OBJECTS and _lemma(own.head) in WEARING:
+        return _index(own.head, noun, index)
     governor = _governor(own)
-    while governor is not None and _is_measure(governor) and _complement(governor) == own:
-        own = governor
-        governor = _governor(own)
-    anchor = _anchor(governor, index)
+    return _index(governor, noun, index) if governor is not None and _describes(own, governor) else None
+
+
+def _is_garment(token: Token) -> bool:
+    return token.lower_ in GARMENTS or _lemma(token) in GARMENTS
+
+
+def _first_conjunct(noun: Token) -> Token:
+    """What the noun is one more of; among clothes the nearest, which parsers miss in "in a coat and trousers"."""
+    while _base(noun) == "conj":
+        between = noun.doc[noun.head.i + 1 : noun.i]
+        clothes = [token for token in between if _is_garment(token) and _is_garment(noun) and _is_noun(token)]
+        noun = clothes[-1] if clothes else noun.head
+    return noun
+
+
+def _describes(noun: Token, governor: Token) -> bool:
+    """Whether a noun behind a preposition belongs to what it hangs off: with, in (clothes), of (contents).
+
+    "In the grass" is a place, and "the leg of the chair" no chair. A verb has to be a past participle ("covered with
+    snow"): "playing with a ball" tells of another thing.
+    """
+    if _says_where(governor) or (governor.pos_ == "VERB" and governor.tag_ != "VBN"):
+        return False
+    preposition = _preposition(noun)
+    if preposition == "in":
+        return _is_garment(noun) or _lemma(governor) in COVERING
+    whole = any(child.lower_ in ("the", "this", "that") for child in _children(noun, "det"))
+    return preposition == "with" or (preposition == "of" and not whole)
+
+
+def _preposition(noun: Token) -> str:
+    """The word that ties the noun to its governor, "" where there are several ("next to")."""
+    marks = [noun.head] if _base(noun) == "pobj" else list(_children(noun, "case"))
+    return marks[0].lower_ if len(marks) == 1 and not any(_children(marks[0], "fixed", "pcomp")) else ""
+
+
+def _outermost(noun: Token) -> Token:
+    """The measure that the noun is counted in, for it hangs where the noun should: "with a group of dogs"."""
+    governor = _governor(noun)
+    while governor is not None and _is_measure(governor) and _complement(governor) == noun:
+        noun, governor = governor, _governor(governor)
+    return noun
+
+
+def _index(token: Token | None, noun: Token, index: dict[int, int]) -> int | None:
+    """The index of the phrase that an attachment of `noun` to `token` is about."""
+    anchor = _anchor(token, index)
     return None if anchor is None or anchor == noun else index[anchor.i]
 
 

@@ -33,7 +33,7 @@ def shown(phrase: Phrase) -> str:
     return " ".join([*words, *place, *([f"<{phrase.parent}"] if phrase.parent is not None else [])])
 
 
-@pytest.mark.parametrize("text", ["quickly running", "and the", "it", "12", "the left", "", "  \n", "?!", "🐶"])
+@pytest.mark.parametrize("text", ["quickly", "and the", "it", "12", "the left", "", "  \n", "?!", "🐶"])
 def test_text_that_names_nothing_gives_no_phrase(text: str) -> None:
     assert word_classes_only().phrases(text) == ()
 
@@ -116,9 +116,53 @@ def test_labels_have_a_phrase(shipped: SpacyParser, text: str) -> None:
     assert phrase.noun.end == len(text)
 
 
-@pytest.mark.parametrize("text", ["quickly running", "and the", "", "...", "12", "it"])
+@pytest.mark.parametrize("text", ["very quickly", "and the", "", "...", "12", "it", "show me"])
 def test_shipped_parser_finds_no_noun_where_none_is(shipped: SpacyParser, text: str) -> None:
     assert shipped.phrases(text) == ()
+
+
+@pytest.mark.parametrize("text", ["running", "quickly running", "it is running"])
+def test_a_verb_stands_where_no_noun_is(shipped: SpacyParser, text: str) -> None:
+    (phrase,) = shipped.phrases(text)
+    assert (phrase.noun.text, phrase.noun.lemma, phrase.verb) == ("running", "run", True)
+    assert text[phrase.noun.start : phrase.noun.end] == "running"
+
+
+def test_a_noun_is_asked_for_before_a_verb(shipped: SpacyParser) -> None:
+    assert [(phrase.text, phrase.verb) for phrase in shipped.phrases("pulling a cart")] == [("cart", False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "verbs"),
+    [
+        ("the man holding an umbrella", ["holding"]),
+        ("a tractor pulling a trailer", ["pulling"]),
+        ("The man is riding a horse.", ["riding"]),
+        ("show me the red dog", []),
+        ("the dog", []),
+    ],
+)
+def test_verbs_say_what_happens(shipped: SpacyParser, text: str, verbs: list[str]) -> None:
+    assert [phrase.text for phrase in shipped.verbs(text)] == verbs
+
+
+@pytest.mark.parametrize(
+    ("text", "traits"),
+    [
+        ("a boy in a blue sweatshirt eating a donut", {"sweatshirt": "boy"}),
+        ("the child wearing a yellow raincoat and blue boots", {"raincoat": "child", "boots": "child"}),
+        ("a boy in a black coat and white trousers", {"coat": "boy", "trousers": "boy"}),
+        ("a stop sign covered in snow", {"snow": "sign"}),
+        ("the red circle next to the striped blue square", {}),
+        ("a big ring and a white star on sand", {}),
+        ("a car in the grass", {}),
+        ("a clock hanging on the wall", {}),
+    ],
+)
+def test_what_describes_a_thing_and_what_stands_by_it(shipped: SpacyParser, text: str, traits: dict[str, str]) -> None:
+    phrases = shipped.phrases(text)
+    found = {each.noun.text: phrases[each.trait_of].noun.text for each in phrases if each.trait_of is not None}
+    assert found == traits
 
 
 def test_plural_has_the_lemma_of_the_singular(shipped: SpacyParser) -> None:
@@ -145,6 +189,7 @@ def test_no_text_is_an_error(shipped: SpacyParser, text: str) -> None:
     for number, phrase in enumerate(shipped.phrases(text)):
         assert text[phrase.noun.start : phrase.noun.end] == phrase.noun.text
         assert phrase.parent != number
+        assert phrase.trait_of != number
 
 
 @pytest.mark.parametrize("text", ["一只棕色的狗和一只猫", "коричневая собака", "كلب بني على اليسار", "🐶 and 🐱 on 🌊"])

@@ -165,6 +165,52 @@ def test_single_rules(rows: str, expected: list[str]) -> None:
     assert shown(parsed(rows)) == expected
 
 
+TRAITS = {
+    "in clothes, against in a place": (
+        {"coat": "boy"},
+        "boy:NOUN:ROOT:0 in:ADP:case:2 coat:NOUN:nmod:0 in:ADP:case:4 grass:NOUN:nmod:0",
+        "boy:NOUN:ROOT:0 in:ADP:prep:0 coat:NOUN:pobj:1 in:ADP:prep:0 grass:NOUN:pobj:3",
+    ),
+    "contents, against the whole": (
+        {"fruit": "bowl"},
+        "bowl:NOUN:ROOT:0 of:ADP:case:2 fruit:NOUN:nmod:0 and:CCONJ:cc:4 leg:NOUN:conj:0 of:ADP:case:7 "
+        "the:DET:det:7 chair:NOUN:nmod:4",
+        "bowl:NOUN:ROOT:0 of:ADP:prep:0 fruit:NOUN:pobj:1 and:CCONJ:cc:0 leg:NOUN:conj:0 of:ADP:prep:4 "
+        "the:DET:det:7 chair:NOUN:pobj:5",
+    ),
+    "two with one preposition": (
+        {"hat": "man", "bag": "man"},
+        "man:NOUN:ROOT:0 with:ADP:case:2 hat:NOUN:nmod:0 and:CCONJ:cc:4 bag:NOUN:conj:2",
+        "man:NOUN:ROOT:0 with:ADP:prep:0 hat:NOUN:pobj:1 and:CCONJ:cc:2 bag:NOUN:conj:2",
+    ),
+    "worn, against held": (
+        {"hats": "men"},
+        "men:NOUN:ROOT:0 who:PRON:nsubj:2 wear:VERB:acl/relcl:0 hats:NOUN:obj:2 and:CCONJ:cc:5 hold:VERB:conj:2 "
+        "cups:NOUN:obj:5",
+        "men:NOUN:ROOT:0 who:PRON:nsubj:2 wear:VERB:relcl:0 hats:NOUN:dobj:2 and:CCONJ:cc:2 hold:VERB:conj:2 "
+        "cups:NOUN:dobj:5",
+    ),
+    "a group that is had": (
+        {"dogs": "man"},
+        "man:NOUN:ROOT:0 with:ADP:case:3 a:DET:det:3 group:NOUN:nmod:0 of:ADP:case:5 dogs:NOUN:nmod:3",
+        "man:NOUN:ROOT:0 with:ADP:prep:0 a:DET:det:3 group:NOUN:pobj:1 of:ADP:prep:3 dogs:NOUN:pobj:4",
+    ),
+    "in front of": ({}, *BOTH_SCHEMES["in front of"][1:]),
+    "left of another thing": ({}, *BOTH_SCHEMES["left of another thing"][1:]),
+    "next to": ({}, *BOTH_SCHEMES["next to"][1:]),
+    "possessor": ({}, *BOTH_SCHEMES["possessor"][1:]),
+}
+
+
+@pytest.mark.parametrize("scheme", [1, 2], ids=["universal", "clearnlp"])
+@pytest.mark.parametrize("name", TRAITS)
+def test_what_describes_a_thing_and_what_stands_by_it(name: str, scheme: int) -> None:
+    case = TRAITS[name]
+    phrases = parsed(str(case[scheme]))
+    found = {each.noun.text: phrases[each.trait_of].noun.text for each in phrases if each.trait_of is not None}
+    assert found == case[0]
+
+
 def test_text_leaves_out_determiner_and_hanging_phrases() -> None:
     rows = "the:DET:det:2 brown:ADJ:amod:2 dog:NOUN:ROOT:2 with:ADP:case:5 a:DET:det:5 ball:NOUN:nmod:2"
     assert [phrase.text for phrase in parsed(rows)] == ["brown dog", "ball"]
