@@ -10,11 +10,13 @@ import torch
 import transformers
 
 from model.adapters.diffusers_backbone import load_backbone
+from model.adapters.proposer import load_proposer
 from model.adapters.sam import load_sam
 from model.adapters.spacy_parser import load_parser
 from model.config import CACHE_BYTES, EngineConfig, overridden
 from model.engine import Engine
 from model.errors import Misconfigured
+from model.sight import Models
 
 WEIGHTS = Path(__file__).parent / "embedded" / "weights"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -29,10 +31,13 @@ class EnginePaths:
     parser: str = ""
     device: str = ""
     dtype: str = "float32"
+    proposer: str = ""
+    clip: str = ""  # second opinion on the proposer's names; none where empty
+    lora: str = ""  # adapter of tuning.py for the backbone's text encoder; none where empty
 
 
 def load_engine(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Engine:
-    """Load the three models; the backbone's measured profile overrides the plain configuration.
+    """Load the four models; the backbone's measured profile overrides the plain configuration.
 
     `cache_bytes` bounds what is kept of recent pictures.
     Raises Misconfigured where a path, a device or a type cannot be used.
@@ -42,8 +47,11 @@ def load_engine(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Engine:
     backbone = load_backbone(paths.backbone or str(WEIGHTS / "backbone"), device, dtype)
     segmenter = load_sam(paths.segmenter or str(WEIGHTS / "segmenter"), device, dtype)
     parser = load_parser(paths.parser or str(WEIGHTS / "parser"))
+    proposer = load_proposer(paths.proposer or str(WEIGHTS / "proposer"), device, dtype, paths.clip)
+    if paths.lora:
+        backbone.adapt(Path(paths.lora))
     config = overridden(EngineConfig(cache_bytes=cache_bytes), backbone.profile.constants)
-    return Engine(backbone, segmenter, parser, config)
+    return Engine(Models(backbone, segmenter, parser, proposer), config)
 
 
 def quiet() -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from model.values import Attention, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Phrase, Tokens
+from model.values import Attention, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Phrase, Proposals, Tokens
 
 
 class Backbone(Protocol):
@@ -28,14 +28,27 @@ class Backbone(Protocol):
     def tokenize(self, text: str) -> Tokens:
         """Cut a text into L tokens, padded; text past the last token is left out."""
 
-    def embed(self, tokens: Tokens) -> torch.Tensor:
-        """Text-encoder outputs (L, d)."""
+    @property
+    def alphas(self) -> torch.Tensor:
+        """Share of the picture's variance (T,) that is left at each timestep (cumulative product of 1 - beta)."""
+
+    def inputs(self, tokens: Tokens) -> torch.Tensor:
+        """Token embeddings (L, d) that go into the text encoder."""
+
+    def embed(self, tokens: Tokens, inputs: torch.Tensor | None = None) -> torch.Tensor:
+        """Text-encoder outputs (L, d), of other token embeddings (L, d) where given. Differentiable in those."""
 
     def encode(self, canvas: Image) -> torch.Tensor:
         """Latents (1, c, s, s) of a square picture (S, S, 3)."""
 
     def attend(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Attention:
-        """One noised pass at the fixed timestep, stopped after the last layer that is read."""
+        """One noised pass at the fixed timestep, stopped after the last layer read. Differentiable in embeddings."""
+
+    def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+        """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable in embeddings."""
+
+    def watch(self, noisy: torch.Tensor, timestep: int, embeddings: torch.Tensor) -> tuple[torch.Tensor, Attention]:
+        """One whole pass on noised latents (1, c, s, s): the noise seen, and what was attended to on the way."""
 
 
 class Segmenter(Protocol):
@@ -67,3 +80,14 @@ class Parser(Protocol):
 
     def name_phrase(self, text: str) -> Phrase:
         """A label read as one noun phrase: its last word is the noun, the words before it are modifiers."""
+
+
+class Proposer(Protocol):
+    """Offers masks for texts (PMP), next to what the segmenter makes of points and boxes."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+
+    def propose(self, image: Image, texts: Sequence[str]) -> Proposals:
+        """Masks of a picture (H, W, 3) for texts; without any text, masks of whatever is there (T = 0)."""

@@ -1,4 +1,4 @@
-"""Entropy-reduced iterative refinement of score maps by self-attention (iSeg; methods.md sections 3.4 and 3.5)."""
+"""Entropy-reduced iterative refinement of score maps by self-attention (iSeg)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ def entropy_reduced(among: torch.Tensor, factor: float) -> torch.Tensor:
     """Ent-Self: one gradient step on the entropy of a column-normalised attention matrix (n, n), clamped, rows to 1.
 
     A* + factor * log10(e A*) below 0 is cut, so small attention vanishes. A row that would lose everything keeps
-    its one largest entry: iSeg's code divides by zero there.
+    its one largest entry: iSeg's code divides by zero there. Two arrays of (n, n) are made.
     """
     columns = among.float() / among.float().amax(0, keepdim=True).clamp(min=1e-12)
-    reduced = columns + factor * torch.log10(torch.e * columns.clamp(min=1e-12))
-    kept = torch.where(columns == columns.amax(1, keepdim=True), columns, 0.0)
-    reduced = torch.where((reduced > 0).any(1, keepdim=True), reduced.clamp(min=0), kept)
-    return reduced / reduced.sum(1, keepdim=True).clamp(min=1e-12)
+    reduced = columns.clamp(min=1e-12).mul_(torch.e).log10_().mul_(factor).add_(columns).clamp_(min=0)
+    lost = ~reduced.any(1)
+    rows = columns[lost]
+    reduced[lost] = torch.where(rows == rows.amax(1, keepdim=True), rows, 0.0)
+    return reduced.div_(reduced.sum(1, keepdim=True).clamp(min=1e-12))
 
 
 def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> Refined:
     """Spread maps (P, g, g) over what belongs together.
 
     The first product is with all heads (`broad`), the others with the entropy-reduced coherent ones (`among`): ours,
-    because a single head alone misses parts that the first product brings in.
+    because a single head may miss parts that the first product brings in. Where one head holds together whole
+    objects, the first product is better made with it, too (`coherent_first`, measured for each checkpoint).
     """
-    first = spread(scores.flatten(1), broad)
+    first = spread(scores.flatten(1), among if config.coherent_first else broad)
     settled, iterations = settle(first, entropy_reduced(among, config.entropy_factor), config)
     return Refined(settled.reshape(scores.shape), iterations + 1)
 
@@ -59,7 +61,7 @@ def settle(maps: torch.Tensor, matrix: torch.Tensor, config: RefineConfig) -> tu
 
 
 def spread(maps: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    """One product of maps (P, n) with a self-attention matrix (n, n), normalised before and after (iSeg, 3.5)."""
+    """One product of maps (P, n) with a self-attention matrix (n, n), normalised before and after (iSeg)."""
     return normalised(normalised(maps.float()) @ matrix.float().T)
 
 

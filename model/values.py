@@ -40,11 +40,20 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line drawn by hand, as corners (X, Y) in image pixels; `positive` says whether it lies on the object."""
+
+    corners: tuple[tuple[float, float], ...]
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
-    """What an annotator pointed at: clicks and at most one box, all about one object."""
+    """What an annotator pointed at: clicks, strokes and at most one box, all about one object."""
 
     points: tuple[Point, ...] = ()
     box: Box | None = None
+    strokes: tuple[Stroke, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +69,13 @@ class Query:
     """Everything asked of one picture. No clause: the hints alone speak. No hint: the text alone speaks.
 
     `separate`: one region for each object that a phrase matches, else one region for all of them.
+    `preset`: which of the ways in presets.py answers the text.
     """
 
     clauses: tuple[Clause, ...] = ()
     hints: tuple[Hint, ...] = ()
     separate: bool = True
+    preset: str = "fast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,8 @@ class Phrase:
     `parent` is the index, in the parser's answer, of the phrase that this one hangs off by a preposition
     ("in a blue sweatshirt" hangs off "boy"); None for the phrases that are asked for.
     `place` is where the text says it is: left, right, top, bottom or middle.
+    `trait_of` is the index of the phrase that this one describes, as "blue sweatshirt" does the boy who is in it or
+    wears it; "on the grass" describes nothing. `verb`: what happens is asked for, and `noun` is the verb ("running").
     """
 
     text: str
@@ -92,6 +105,8 @@ class Phrase:
     modifiers: tuple[Word, ...] = ()
     parent: int | None = None
     place: str | None = None
+    trait_of: int | None = None
+    verb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +173,17 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Proposals:
+    """Masks that a proposer offers for a picture and T texts.
+
+    masks: (N, h, w) logits that cover the whole picture; probabilities: (N, T) in 0..1, how surely a mask shows a text.
+    """
+
+    masks: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """One region: mask (H, W) of the image's size, score in 0..1, and what it answers.
 
@@ -186,7 +212,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What the engine found: the segments, best first within each phrase, and every phrase that was looked for."""
+    """What the engine found: the segments, best first within each phrase, and every phrase that was looked for.
+
+    `warnings`: what did not go as it should have without spoiling the answer, in words for an annotator.
+    """
 
     segments: tuple[Segment, ...]
     findings: tuple[Finding, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 Layers follow from the model's own configuration: cross-attention of the two coarse levels that have it (the middle
 block left out), and self-attention of the last decoder level's next to last block. For Stable Diffusion 1.x and
-2.x at 64 cells these are the layers at 16 and 32 cells and `up_blocks.3.attentions.1` (iSeg; methods.md section 3.2).
+2.x at 64 cells these are the layers at 16 and 32 cells and `up_blocks.3.attentions.1` (as in iSeg's official code).
 All other layers keep the library's fused attention, and the pass ends as soon as the last tap has what it wants.
 """
 
@@ -39,14 +39,15 @@ class Layers:
         return (*(name for level in self.cross for name in level), self.among)
 
 
-def layers_of(unet: UNet2DConditionModel) -> Layers:
-    """Choose the layers to read from the UNet's structure."""
+def layers_of(unet: UNet2DConditionModel, decoder_only: bool = False) -> Layers:
+    """Choose the layers to read from the UNet's structure; cross-attention in the decoder alone where told so."""
     levels: dict[int, list[str]] = {}
     names = [name for name, _ in unet.named_modules() if name.endswith("attn2") and "mid_block" not in name]
     for name in names:
         side, block = name.split(".")[:2]
         level = int(block) if side == "down_blocks" else len(unet.up_blocks) - 1 - int(block)
-        levels.setdefault(level, []).append(name)
+        if side == "up_blocks" or not decoder_only:
+            levels.setdefault(level, []).append(name)
     last = [name for name in names if name.startswith(f"up_blocks.{len(unet.up_blocks) - 1}.")]
     if len(levels) < COARSE_LEVELS or not last:
         raise Misconfigured(
@@ -85,17 +86,20 @@ class Tap:
             logits = query[:, head] @ key[:, head].transpose(-1, -2) * attn.scale
             probabilities = logits.float().softmax(-1)
             outputs.append(probabilities.to(value.dtype) @ value[:, head])
-            for row, weight in zip(self.maps, self.weights[:, head].tolist(), strict=True):
-                row.add_(probabilities[0], alpha=weight)
+            for row, weight in enumerate(self.weights[:, head].tolist()):
+                self.maps[row].add_(probabilities[0], alpha=weight)
         answer: torch.Tensor = attn.to_out[1](attn.to_out[0](torch.cat(outputs, -1)))
         return answer
 
 
 @contextmanager
-def tapped(unet: UNet2DConditionModel, taps: Mapping[str, Tap]) -> Iterator[None]:
-    """Put taps on the named layers for the time of one pass, end the pass when all are full, take them off again."""
+def tapped(unet: UNet2DConditionModel, taps: Mapping[str, Tap], stop: bool = True) -> Iterator[None]:
+    """Put taps on the named layers for the time of one pass, end the pass when all are full, take them off again.
+
+    Without `stop` the pass goes on to its end.
+    """
     before = {name: unet.get_submodule(name).processor for name in taps}
-    hooks = [unet.get_submodule(name).register_forward_hook(_stop_when_full(taps)) for name in taps]
+    hooks = [unet.get_submodule(name).register_forward_hook(_stop_when_full(taps)) for name in taps if stop]
     for name, tap in taps.items():
         unet.get_submodule(name).set_processor(tap)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -32,8 +33,11 @@ class DiffusersBackbone:
         self.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype).to(device).eval()
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
         self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
+        self.alphas: torch.Tensor = self.scheduler.alphas_cumprod
         self.profile = profile.read(folder)
-        self.layers = layers_of(self.unet)
+        for part in (self.unet, self.text_encoder, self.vae):
+            part.requires_grad_(False)  # inversion learns embeddings, nothing else
+        self.layers = layers_of(self.unet, self.profile.decoder_only)
         self.max_tokens = int(self.tokenizer.model_max_length)
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)
 
@@ -48,10 +52,31 @@ class DiffusersBackbone:
         return Tokens(text, tuple(encoded["input_ids"]), spans)
 
     @torch.no_grad()
-    def embed(self, tokens: Tokens) -> torch.Tensor:
-        """Text-encoder outputs (L, d)."""
-        ids = torch.tensor([tokens.ids], device=self.device)
-        return self.text_encoder(ids).last_hidden_state[0]  # type: ignore[no-any-return]
+    def inputs(self, tokens: Tokens) -> torch.Tensor:
+        """Rows (L, d) of the text encoder's table of token embeddings."""
+        return self.text_encoder.get_input_embeddings()(self._ids(tokens))[0]  # type: ignore[no-any-return]
+
+    def embed(self, tokens: Tokens, inputs: torch.Tensor | None = None, learning: bool = False) -> torch.Tensor:
+        """Text-encoder outputs (L, d), of other token embeddings (L, d) where they are given.
+
+        `learning`: differentiable in the text encoder's own weights (tuning.py).
+        """
+        with torch.set_grad_enabled(learning or (inputs is not None and inputs.requires_grad)):
+            table = self.text_encoder.get_input_embeddings()
+            swap = contextlib.nullcontext() if inputs is None else swapped(table, inputs[None].to(self.dtype))
+            with swap:
+                return self.text_encoder(self._ids(tokens)).last_hidden_state[0]  # type: ignore[no-any-return]
+
+    def adapt(self, folder: Path) -> None:
+        """Put a LoRA adapter of tuning.py on the text encoder. Raises Misconfigured where the folder holds none."""
+        if not (folder / "adapter_config.json").is_file():
+            raise Misconfigured(f"LoRA {folder}: no adapter_config.json in it; make one with python -m model.tuning")
+        self.text_encoder.load_adapter(str(folder))
+        self.text_encoder.requires_grad_(False)
+        self.name = f"{self.name}+{folder.name}"
+
+    def _ids(self, tokens: Tokens) -> torch.Tensor:
+        return torch.tensor([tokens.ids], device=self.device)
 
     @torch.no_grad()
     def encode(self, canvas: Image) -> torch.Tensor:
@@ -61,19 +86,49 @@ class DiffusersBackbone:
         return posterior.mean * self.vae.config.scaling_factor  # type: ignore[no-any-return]
 
     def attend(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Attention:
-        """What the layers of attention_tap.py attend to, in one pass."""
+        """What the layers of attention_tap.py attend to, in one pass with the fixed noise, stopped when all is read.
+
+        Differentiable where the embeddings are.
+        """
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
         self.run(latents, embeddings, taps)
         return attention_of(taps, self.layers)
 
-    @torch.no_grad()
     def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap]) -> None:
         """One conditional pass on the latents with the fixed noise at timestep 100, stopped when all taps are full."""
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
         timestep = torch.tensor([TIMESTEP], device=self.device)
         noisy = self.scheduler.add_noise(latents, noise.to(latents), timestep)
-        with tapped(self.unet, taps):
+        with tapped(self.unet, taps), torch.set_grad_enabled(embeddings.requires_grad):
             self.unet(noisy, timestep, embeddings[None].to(self.dtype))
+
+    def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+        """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable where the embeddings are."""
+        noisy, states = noisy.to(self.device, self.dtype), embeddings.to(self.dtype).expand(len(noisy), -1, -1)
+        with torch.set_grad_enabled(embeddings.requires_grad):
+            predicted = self.unet(noisy, timesteps.to(self.device), states).sample.float()
+        if self.scheduler.config.prediction_type == "epsilon":
+            return predicted  # type: ignore[no-any-return]
+        kept = self.alphas[timesteps][:, None, None, None].to(predicted)  # v-prediction, as Stable Diffusion 2.1's 768
+        return kept.sqrt() * predicted + (1 - kept).sqrt() * noisy.float()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def watch(self, noisy: torch.Tensor, timestep: int, embeddings: torch.Tensor) -> tuple[torch.Tensor, Attention]:
+        """One whole pass on noised latents (1, c, s, s): the noise seen, and what was attended to on the way."""
+        taps = taps_for(self.unet, self.layers, self.profile.head_weights)
+        with tapped(self.unet, taps, stop=False):
+            noise = self.denoise(noisy, torch.tensor([timestep]), embeddings.detach())
+        return noise, attention_of(taps, self.layers)
+
+
+@contextlib.contextmanager
+def swapped(table: torch.nn.Module, rows: torch.Tensor) -> Iterator[None]:
+    """Let an embedding table answer with given rows for a while."""
+    handle = table.register_forward_hook(lambda *_: rows)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def load_backbone(path: str, device: torch.device, dtype: torch.dtype) -> DiffusersBackbone:

@@ -18,10 +18,12 @@ class Profile:
     """Measured on scenes by `python -m model.evaluation profile`.
 
     head_weights: weight of each head of the self-attention layer that is read, by its coherence; empty: all alike.
+    decoder_only: read cross-attention in the decoder alone, where a checkpoint was grounded there.
     constants: changes to `EngineConfig` by section and name, such as {"selection": {"presence": 0.2}}.
     """
 
     head_weights: tuple[float, ...] = ()
+    decoder_only: bool = False
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -35,7 +37,8 @@ def read(folder: Path) -> Profile:
         return Profile()
     try:
         values: dict[str, Any] = json.loads(path.read_text())
-        return Profile(tuple(float(weight) for weight in values["head_weights"]), dict(values["constants"]))
+        weights = tuple(float(weight) for weight in values["head_weights"])
+        return Profile(weights, bool(values["decoder_only"]), dict(values["constants"]))
     except (ValueError, TypeError, KeyError) as error:
         raise Misconfigured(f"{path} is not a profile ({error!r}): measure it anew, or delete it") from error
 

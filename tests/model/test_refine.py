@@ -3,6 +3,7 @@ import torch
 
 from model.config import RefineConfig
 from model.refine import entropy_reduced, refine
+from tests.model.memory import growth, measured
 
 
 def two_blocks(leak: float) -> torch.Tensor:
@@ -68,3 +69,9 @@ def test_phrases_are_refined_independently() -> None:
 def test_a_flat_map_becomes_zero_and_not_nan() -> None:
     refined = refine(torch.ones(1, 4, 4), torch.eye(16), torch.eye(16), RefineConfig()).scores
     assert (refined == 0).all()
+
+
+@measured
+def test_refining_sixty_four_by_sixty_four_cells_needs_less_than_300_megabytes_more() -> None:
+    among, maps = torch.eye(4096).mul_(0.5).add_(0.5 / 4096), torch.rand(3, 64, 64)
+    assert 64e6 < growth(lambda: refine(maps, among, among, RefineConfig(max_iterations=2))) < 300e6

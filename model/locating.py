@@ -1,0 +1,63 @@
+"""Where the phrases of a text are: attention, bound by syntax and refined, and the evidence that they are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.clusters import Cluster, clusters
+from model.config import InversionConfig
+from model.inversion import GiveWay
+from model.refine import refine
+from model.sight import Seen, Sight
+from model.syntax import bind, brightest, evidence, word_maps
+from model.values import Attention, Clause
+from model.wording import Sought, Wording, word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """A phrase and where it is.
+
+    scores: (g, g), refined, maximum 1. evidence: (g, g) in 0..1. cluster: the words' maps and the points off the
+    object (Segment Anyword's R1 and R2). warning: what went wrong on the way, if anything.
+    """
+
+    sought: Sought
+    scores: NDArray[np.float32]
+    evidence: torch.Tensor
+    cluster: Cluster
+    warning: str | None = None
+
+
+def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> list[Located]:
+    """Ask the backbone where the phrases of one text are, and refine its maps."""
+    config = sight.config
+    attention, inverted = sight.attend(seen, wording, give_way)
+    scores = bind(attention, wording.sought, config.attention)
+    refined = brightest(refine(scores, attention.broad, attention.among, config.refine).scores).cpu().numpy()
+    words = word_maps(
+        attention, (*wording.sought, *wording.context), config.attention, config.syntax.attachments == "figure"
+    )
+    gathered = clusters(wording, [brightest(maps).cpu().numpy() for maps in words], config.syntax)
+    proof = [_evidence(sight, seen, wording, attention, each) for each in wording.sought]
+    rows = zip(wording.sought, refined, proof, gathered, strict=True)
+    return [Located(*row, inverted.warning) for row in rows]
+
+
+def _evidence(sight: Sight, seen: Seen, wording: Wording, attention: Attention, sought: Sought) -> torch.Tensor:
+    """The evidence (g, g) for a phrase, read from attention to the phrase alone and as it stands (ours).
+
+    Phrases of one text share a cell's attention, so the evidence for one would depend on how many stand beside it; and
+    an inverted prompt is fitted to the picture whether or not the picture shows what it names.
+    """
+    plain = sight.config.inversion.objective == "none" and not sight.config.inversion.trace
+    if plain and len(wording.sought) == 1:
+        return evidence(attention, sought, sight.config.attention)
+    models, template = sight.models, sight.config.template
+    (alone,) = word([Clause(sought.phrase.text, name=True)], models.parser, models.backbone, template)
+    untouched = replace(sight, config=replace(sight.config, inversion=InversionConfig()))
+    return evidence(untouched.attend(seen, alone, lambda: None)[0], alone.sought[0], sight.config.attention)

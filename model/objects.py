@@ -1,0 +1,78 @@
+"""From a located phrase to the objects that match it: mask prompts, the segmenter's candidates, proposals, choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+
+from model.clusters import cluster_prompt, plain_mask
+from model.config import EngineConfig
+from model.locating import Located
+from model.prompting import Blob, blob_prompts, blobs
+from model.proposals import frame_of, joining
+from model.selection import Choice, best, distinct, placed, with_evidence
+from model.sight import Seen, Sight
+from model.values import Mask, MaskPrompt, Proposals, Segment
+
+
+def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals | None:
+    """The proposer's masks for all phrases, where proposals take part."""
+    proposer = sight.models.proposer
+    if not sight.config.proposals.join or proposer is None or not located:
+        return None
+    texts = tuple(each.sought.phrase.text for each in located)
+    return sight.cache.get(("proposals", seen.key, texts), lambda: proposer.propose(seen.image, texts))
+
+
+def objects(sight: Sight, seen: Seen, located: Located, proposals: Proposals | None, number: int) -> tuple[Choice, ...]:
+    """The objects that phrase `number` matches, those that the picture gives too little evidence for left out."""
+    config = sight.config
+    found = blobs(located.scores, config.prompting)
+    whole = np.ones_like(located.scores, np.bool_)  # a lone object's words count wherever they point (section 2.3)
+    asked = [prompts_for(located, blob, blob.cells if len(found) > 1 else whole, seen.size, config) for blob in found]
+    answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
+    choices = []
+    for blob, prompts in zip(found, asked, strict=True):
+        candidates = list(islice(answers, len(prompts)))
+        if proposals is not None:
+            candidates.append(joining(proposals, number, frame_of(candidates[0]), config.proposals))
+        choices.append(best(candidates, located.scores * blob.cells, config.selection.agreement))
+    sure = [with_evidence(choice, located.evidence) for choice in choices]
+    present = [choice for choice in sure if choice.evidence >= config.selection.presence]
+    return placed(distinct(present, config.selection.overlap), located.sought.phrase.place)
+
+
+def prompts_for(
+    located: Located, blob: Blob, cells: Mask, size: tuple[int, int], config: EngineConfig
+) -> list[MaskPrompt]:
+    """How SAM is asked for one object: by its peak and box, by its words' points (Segment Anyword), or by both.
+
+    `cells` (g, g) is where the words' points may lie. Where no word stands out there, the peak and the box ask.
+    """
+    if config.syntax.prompts == "peak":
+        return list(blob_prompts(blob, size))
+    pointed = cluster_prompt(located.cluster, cells, size, config.syntax)
+    if pointed is None or config.syntax.prompts == "both":
+        return [*blob_prompts(blob, size), *([pointed] if pointed else [])]
+    return [pointed]
+
+
+def segments_of(sight: Sight, seen: Seen, located: Located, choices: Sequence[Choice], separate: bool) -> list[Segment]:
+    """One segment for each object, or one for all of them; empty masks are no segments."""
+    if not choices:
+        return []
+    logits = torch.from_numpy(np.stack([choice.low_res_mask for choice in choices]))
+    masks = sight.models.segmenter.enlarge(seen.embedding, logits)
+    if not sight.config.syntax.decode:
+        masks, choices = plain_mask(located.scores, seen.size)[None], choices[:1]
+    elif not separate:
+        masks, choices = np.any(masks, axis=0)[None], choices[:1]
+    phrase, clause = located.sought.phrase, located.sought.clause
+    return [
+        Segment(mask, choice.score, phrase, clause, presence=choice.evidence)
+        for mask, choice in zip(masks, choices, strict=True)
+        if mask.any()
+    ]

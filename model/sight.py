@@ -1,0 +1,113 @@
+"""What the models make of a picture and a text, computed once for each: embeddings, latents, inverted prompts, maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.alignment import enhance, tokens_of
+from model.cache import Cache, image_key
+from model.canvas import to_canvas
+from model.clustering import Views, cluster
+from model.config import EngineConfig
+from model.inversion import GiveWay, Inverted, Subject, invert, trace
+from model.ports import Backbone, Parser, Proposer, Segmenter
+from model.values import Attention, Image, ImageEmbedding, Phrase, Word
+from model.wording import Sought, Wording
+
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The frozen models an engine stands on; without a proposer, masks come from the segmenter alone."""
+
+    backbone: Backbone
+    segmenter: Segmenter
+    parser: Parser
+    proposer: Proposer | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A picture: its content's key, its pixels, and what the segmenter made of it."""
+
+    key: str
+    image: Image
+    embedding: ImageEmbedding
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Asks the models, under one configuration, through one cache. Not for several threads at once: see lane.py."""
+
+    models: Models
+    config: EngineConfig
+    cache: Cache
+
+    def see(self, image: Image) -> Seen:
+        """Encode a picture for the segmenter, once for each content."""
+        key = image_key(image)
+        return Seen(key, image, self.cache.get(("embedding", key), lambda: self.models.segmenter.embed(image)))
+
+    def attend(self, seen: Seen, wording: Wording, give_way: GiveWay) -> tuple[Attention, Inverted]:
+        """What the backbone looks at under a text whose embeddings were inverted, and those embeddings."""
+        config = self.config.attention, self.config.inversion
+        text = (seen.key, wording.tokens.text, pieces_of(wording), *config)
+        inverted = self.cache.get(("inverted", *text), lambda: self.invert(seen, wording, give_way))
+
+        def look() -> Attention:
+            latents, steps = self.latents(seen), self.config.inversion.trace
+            if steps:
+                return trace(self.models.backbone, latents, inverted.embeddings, steps, give_way)
+            return self.models.backbone.attend(latents, inverted.embeddings)
+
+        return self.cache.get(("attention", *text), look), inverted
+
+    def invert(self, seen: Seen, wording: Wording, give_way: GiveWay) -> Inverted:
+        """Text-encoder outputs of a text, fitted to the picture as the configuration says, its phrases enhanced."""
+        backbone, factor = self.models.backbone, self.config.attention.enhancement
+        latents, objective = self.latents(seen), self.config.inversion.objective
+        if objective == "denoising" and wording.sought:
+            subject = Subject(latents, wording.tokens, tuple(each.words for each in wording.sought))
+            inverted = invert(backbone, subject, self.config.inversion, give_way)
+            enhanced = enhance(inverted.embeddings, pieces_of(wording), factor)
+            return Inverted(enhanced, inverted.steps, inverted.warning)
+        embeddings = enhance(backbone.embed(wording.tokens), pieces_of(wording), factor)
+        if objective == "clustering" and wording.sought:
+            views = Views(latents, self.latents(seen, mirrored=True), classes_of(wording))
+            return cluster(backbone, views, embeddings, self.config, give_way)
+        return Inverted(embeddings)
+
+    def latents(self, seen: Seen, mirrored: bool = False) -> torch.Tensor:
+        """The backbone's picture (1, c, s, s), or that of its mirror image."""
+        backbone = self.models.backbone
+
+        def encode() -> torch.Tensor:
+            canvas = to_canvas(seen.image, backbone.canvas_size)
+            return backbone.encode(np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas)
+
+        return self.cache.get(("latents", seen.key, mirrored), encode)
+
+
+def pieces_of(wording: Wording) -> tuple[int, ...]:
+    """The tokens of all words that are looked for."""
+    return tuple(sorted({piece for each in wording.sought for word in each.words for piece in word}))
+
+
+def classes_of(wording: Wording) -> tuple[Sought, ...]:
+    """The phrases of a text and, where the template names it, the background as the last class (InvSeg, figure 2)."""
+    text = wording.tokens.text
+    at = text.rfind(BACKGROUND)
+    if at < 0:
+        return wording.sought
+    word = Word(BACKGROUND, BACKGROUND, at, at + len(BACKGROUND))
+    tokens = tokens_of(wording.tokens, word)
+    return (*wording.sought, Sought(Phrase(BACKGROUND, word), -1, tokens, ()))

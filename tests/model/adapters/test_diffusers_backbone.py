@@ -1,0 +1,81 @@
+"""The embedded Stable Diffusion folder as a backbone: what inversion needs of it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.adapters.attention_tap import layers_of
+from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
+from model.errors import Misconfigured
+from model.load import WEIGHTS
+
+
+@pytest.fixture(scope="module")
+def backbone() -> DiffusersBackbone:
+    return load_backbone(str(WEIGHTS / "backbone"), torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def latents() -> torch.Tensor:
+    return torch.randn((1, 8, 16, 16), generator=torch.Generator().manual_seed(0))
+
+
+def test_a_texts_own_token_embeddings_give_its_own_outputs(backbone: DiffusersBackbone) -> None:
+    tokens = backbone.tokenize("a red circle")
+    assert torch.allclose(backbone.embed(tokens, backbone.inputs(tokens)), backbone.embed(tokens), atol=1e-6)
+
+
+def test_token_embeddings_are_swapped_for_one_call_only(backbone: DiffusersBackbone) -> None:
+    tokens = backbone.tokenize("a red circle")
+    before = backbone.embed(tokens)
+    assert not torch.allclose(backbone.embed(tokens, backbone.inputs(tokens).flip(1)), before, atol=0.1)
+    assert torch.equal(backbone.embed(tokens), before)
+
+
+def test_the_loss_reaches_token_embeddings_and_no_weight(backbone: DiffusersBackbone, latents: torch.Tensor) -> None:
+    tokens = backbone.tokenize("a red circle")
+    inputs = backbone.inputs(tokens).requires_grad_()
+    backbone.denoise(latents, torch.tensor([300]), backbone.embed(tokens, inputs)).square().mean().backward()
+    assert inputs.grad is not None
+    assert inputs.grad.abs().sum() > 0
+    assert all(weight.grad is None for weight in backbone.unet.parameters())
+
+
+def test_attention_is_differentiable_where_the_embeddings_are(
+    backbone: DiffusersBackbone, latents: torch.Tensor
+) -> None:
+    embeddings = backbone.embed(backbone.tokenize("a red circle")).requires_grad_()
+    backbone.attend(latents, embeddings).cross[-1][2].sum().backward()
+    assert embeddings.grad is not None
+    assert embeddings.grad.abs().sum() > 0
+
+
+def test_watching_sees_the_noise_that_denoising_sees(backbone: DiffusersBackbone, latents: torch.Tensor) -> None:
+    embeddings = backbone.embed(backbone.tokenize("a red circle"))
+    noise, attention = backbone.watch(latents, 300, embeddings)
+    assert torch.allclose(noise, backbone.denoise(latents, torch.tensor([300]), embeddings), atol=1e-5)
+    assert torch.allclose(attention.among.sum(1), torch.ones(256), atol=1e-4)
+
+
+def test_velocities_become_noise(latents: torch.Tensor) -> None:
+    backbone = load_backbone(str(WEIGHTS / "backbone"), torch.device("cpu"), torch.float32)
+    embeddings, when = backbone.embed(backbone.tokenize("")), torch.tensor([500])
+    velocity = backbone.denoise(latents, when, embeddings)
+    backbone.scheduler.register_to_config(prediction_type="v_prediction")
+    kept = float(backbone.alphas[500])
+    clean = kept**0.5 * latents - (1 - kept) ** 0.5 * velocity  # the picture that this velocity speaks of
+    noise = backbone.denoise(latents, when, embeddings)
+    assert torch.allclose(kept**0.5 * clean + (1 - kept) ** 0.5 * noise, latents, atol=1e-4)
+
+
+def test_reading_the_decoder_alone_leaves_the_encoder_out(backbone: DiffusersBackbone) -> None:
+    both, decoder = layers_of(backbone.unet), layers_of(backbone.unet, decoder_only=True)
+    assert any(name.startswith("down_blocks") for name in both.names)
+    assert all(name.startswith("up_blocks") for name in decoder.names)
+    assert set(decoder.names) < set(both.names)
+
+
+def test_a_folder_that_is_no_pipeline_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no unet, vae, text_encoder, tokenizer, scheduler in it"):
+        load_backbone(str(tmp_path), torch.device("cpu"), torch.float32)

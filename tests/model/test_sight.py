@@ -1,0 +1,61 @@
+"""What is computed once: maps, inversions and latents by picture, text and configuration."""
+
+import numpy as np
+import pytest
+
+from model.config import overridden
+from model.embedded import scenes
+from model.engine import Engine
+from model.sight import classes_of, pieces_of
+from model.values import Clause, Image, Query
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    return scenes.draw(3_000_020, 128).image
+
+
+def under(engine: Engine, **inversion: object) -> Engine:
+    return Engine(engine.models, overridden(engine.config, {"inversion": {"steps": 2, "batch": 2, **inversion}}))
+
+
+def test_the_same_question_is_looked_at_once(engine: Engine, image: Image) -> None:
+    seen = engine.see(image)
+    (wording,) = engine.words(image, Query((Clause("a red circle"),)))
+    assert engine.attend(seen, wording) is engine.attend(seen, wording)
+
+
+def test_an_inversion_is_made_once_and_counts_its_steps(engine: Engine, image: Image) -> None:
+    inverting, calls = under(engine, objective="denoising", still=0.0), []
+    (wording,) = engine.words(image, Query((Clause("a red circle"),)))
+    seen = inverting.see(image)
+    for _ in range(2):
+        _, inverted = inverting.sight.attend(seen, wording, lambda: calls.append(1))
+    assert (inverted.steps, len(calls)) == (2, 2)
+
+
+@pytest.mark.parametrize("objective", ["denoising", "clustering"])
+def test_an_inverted_text_looks_elsewhere_than_the_plain_one(engine: Engine, image: Image, objective: str) -> None:
+    inverting = under(engine, objective=objective, rate=0.3)
+    (wording,) = engine.words(image, Query((Clause("a red circle"),)))
+    plain, fitted = (each.attend(each.see(image), wording).cross[-1] for each in (engine, inverting))
+    assert not np.allclose(plain.numpy(), fitted.numpy(), atol=1e-4)
+
+
+def test_the_mirror_image_has_latents_of_its_own(engine: Engine, image: Image) -> None:
+    seen, turned = engine.see(image), engine.see(np.ascontiguousarray(image[:, ::-1]))
+    assert np.allclose(engine.sight.latents(seen, mirrored=True), engine.sight.latents(turned), atol=1e-5)
+
+
+def test_pieces_are_those_of_nouns_and_modifiers(engine: Engine, image: Image) -> None:
+    (wording,) = engine.words(image, Query((Clause("a red circle on the grass"),)))
+    spans = [wording.tokens.spans[piece] for piece in pieces_of(wording)]
+    assert [wording.tokens.text[slice(*span)] for span in spans if span] == ["red", "circle"]
+
+
+def test_the_templates_background_is_the_last_class(engine: Engine, image: Image) -> None:
+    (wording,) = engine.words(image, Query((Clause("a circle"),)))
+    circle, background = classes_of(wording)
+    assert circle.phrase.text == "circle"
+    assert background.phrase.text == "background"
+    assert set(background.noun).isdisjoint(circle.noun)
