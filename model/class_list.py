@@ -1,0 +1,70 @@
+"""A list of classes as one text for the backbone, in which they compete for attention (iSeg's prompt)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model.alignment import tokens_of
+from model.errors import BadQuery
+from model.ports import Backbone, Parser
+from model.values import Tokens
+from model.wording import Sought, Wording
+
+BACKGROUND = "background"
+
+
+def class_names(names: Sequence[str]) -> tuple[str, ...]:
+    """A class list, checked: names without blanks around them, in order.
+
+    "background" is label 0 and no class: it is left out. Raises BadQuery for a list without any class, an empty name,
+    and a name that is there twice; capitals make no difference, the text encoders drop them.
+    """
+    tidy = [" ".join(name.split()) for name in names]
+    if "" in tidy:
+        raise BadQuery(f"class {tidy.index('') + 1} of the list is empty: give it a name, or take it out")
+    lowered = [name.lower() for name in tidy]
+    twice = next((name for at, name in enumerate(tidy) if lowered[at] in lowered[:at]), None)
+    if twice is not None:
+        raise BadQuery(f"the class '{twice}' is in the list twice: name it once")
+    classes = tuple(name for name in tidy if name.lower() != BACKGROUND)
+    if not classes:
+        raise BadQuery("the list has no class: name at least one, for example 'dog'")
+    return classes
+
+
+def class_wording(names: Sequence[str], parser: Parser, backbone: Backbone, template: str) -> Wording:
+    """All classes in one text: "a photograph of A and B and other objects and background" (iSeg).
+
+    `names` as `class_names` gives them; each is read as one noun phrase and is one phrase of the wording, in order.
+    Raises BadQuery for a list that is longer than the text encoder reads, and for a name that it cannot read at all.
+    """
+    tokens = _tokens(names, backbone, template)
+    if not _whole(tokens):
+        most = next((n for n in range(len(names) - 1, 0, -1) if _whole(_tokens(names[:n], backbone, template))), 0)
+        told = f"at most the first {most} of the {len(names)} classes fit" if most else f"'{names[0]}' does not fit"
+        raise BadQuery(f"the class list is too long for the text encoder ({backbone.max_tokens} pieces): {told}")
+    start, sought = template.index("{}"), []
+    for number, name in enumerate(names):
+        sought.append(_sought(tokens, name, (number, start), parser))
+        start += len(name) + len(" and ")
+    return Wording(tokens, tuple(sought))
+
+
+def _tokens(names: Sequence[str], backbone: Backbone, template: str) -> Tokens:
+    before, after = template.split("{}")
+    return backbone.tokenize(before + " and ".join(names) + after)
+
+
+def _whole(tokens: Tokens) -> bool:
+    """Whether the text was read to its end."""
+    return any(span and span[1] == len(tokens.text) for span in tokens.spans)
+
+
+def _sought(tokens: Tokens, name: str, place: tuple[int, int], parser: Parser) -> Sought:
+    """A class as a phrase; `place` is its number and where its name starts in the text."""
+    phrase = parser.name_phrase(name)
+    noun = tokens_of(tokens, phrase.noun, place[1])
+    if not noun:
+        raise BadQuery(f"the text encoder cannot read the class '{name}': use another word for it")
+    modifiers = tuple(tokens_of(tokens, modifier, place[1]) for modifier in phrase.modifiers)
+    return Sought(phrase, place[0], noun, tuple(pieces for pieces in modifiers if pieces))
