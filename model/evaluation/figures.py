@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.engine import Engine
 from model.evaluation.questions import Question, around, click
-from model.selection import iou
+from model.geometry import iou
 from model.values import Answer, Clause, Hint, Mask, Query
 
 

@@ -12,16 +12,18 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from model.adapters.sam import load_sam
 from model.evaluation.questions import click
+from model.geometry import iou
 from model.ports import Segmenter
-from model.selection import iou
 from model.values import Image, Mask, MaskPrompt, Point
 
 LEAST_SHARE = 0.02  # smaller segments are not asked for
@@ -53,7 +55,7 @@ def compare(segmenter: Segmenter, folder: Path, pictures: int | None = None) -> 
     return Report(len(ours), float(np.mean(ours)), float(np.mean(grabcut)))
 
 
-def segments(labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Iterator[Mask]:
+def segments(labels: NDArray[np.integer[Any]]) -> Iterator[Mask]:
     """Masks (H, W) of the numbered segments that are large enough."""
     numbers, areas = np.unique(labels, return_counts=True)
     yield from (labels == number for number in numbers[areas > LEAST_SHARE * labels.size])

@@ -13,8 +13,8 @@ from model.canvas import resize_maps
 from model.config import RefineConfig
 from model.engine import Engine
 from model.evaluation.questions import Question
+from model.geometry import iou
 from model.refine import entropy_reduced, refine, settle, spread
-from model.selection import iou
 from model.syntax import bind, brightest
 from model.values import Attention, Clause, Query
 

@@ -11,20 +11,24 @@ import numpy as np
 from model.config import overridden
 from model.engine import Engine
 from model.evaluation.questions import Question
-from model.selection import iou
+from model.geometry import iou
 from model.values import Clause, Mask, Query, Segment
 
 GRID: Mapping[tuple[str, str], Sequence[Any]] = {
     ("attention", "enhancement"): (1.0, 1.3, 1.6),
-    ("attention", "resolution_weights"): ((0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.0, 1.0)),
+    ("attention", "resolution_weights"): ((0.7, 0.3), (0.3, 0.7), (0.0, 1.0)),
     ("attention", "modifier_weight"): (0.0, 0.3, 0.5),
-    ("refine", "entropy_factor"): (0.05, 0.1, 0.2, 0.5),
+    ("refine", "coherent_first"): (False, True),
     ("refine", "max_iterations"): (1, 2, 4, 10, 20),
-    ("refine", "tolerance"): (0.005, 0.02, 0.05, 0.1),
-    ("prompting", "threshold"): (0.2, 0.3, 0.4, 0.5, 0.6),
-    ("selection", "agreement"): (0.2, 0.4, 0.6, 0.8),
+    ("refine", "entropy_factor"): (0.1, 0.5, 1.5),
+    ("refine", "tolerance"): (0.02, 0.1, 0.2),
+    ("prompting", "threshold"): (0.3, 0.4, 0.5, 0.6),
+    ("selection", "agreement"): (0.2, 0.4, 0.6),
     ("selection", "overlap"): (0.4, 0.6, 0.8),
 }
+
+
+MOST_FALSE = 0.07  # rate of absent phrases found that an annotator puts up with; ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,6 @@ class Verdict:
     presence: float
     iou: float
     false_positives: float
-
-    @property
-    def worth(self) -> float:
-        """What is maximised: a missed object costs an annotator about as much as a false one (ours)."""
-        return self.iou - self.false_positives
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def sweep(engine: Engine, asked: Sequence[Question]) -> Iterator[Trial]:
             engine.config = overridden(engine.config, {section: {name: value}, "selection": {"presence": 0.0}})
             trial = Trial(section, name, value, judged(outcomes(engine, asked)))
             yield trial
-            best = trial if best is None or trial.verdict.worth > best.verdict.worth else best
+            best = trial if best is None or trial.verdict.iou > best.verdict.iou else best
         assert best is not None
         engine.config = overridden(engine.config, {section: {name: best.value}})
 
@@ -87,13 +86,13 @@ def outcomes(engine: Engine, asked: Sequence[Question]) -> list[Outcome]:
 
 
 def judged(found: Sequence[Outcome]) -> Verdict:
-    """The verdict at the presence threshold where IoU on present phrases less the rate of false finds is largest."""
-    strongest = [max((segment.presence for segment in outcome.segments), default=0.0) for outcome in found]
-    thresholds = [0.0, *np.quantile(strongest, np.arange(1, 20) / 20)]
-    return max((_verdict(found, float(threshold)) for threshold in thresholds), key=lambda verdict: verdict.worth)
-
-
-def _verdict(found: Sequence[Outcome], presence: float) -> Verdict:
+    """The verdict at the least presence threshold that finds no more absent phrases than `MOST_FALSE`."""
+    strongest = [
+        max((segment.presence for segment in outcome.segments), default=0.0)
+        for outcome in found
+        if not outcome.truth.any()
+    ]
+    presence = float(np.nextafter(np.quantile(strongest, 1 - MOST_FALSE), np.inf))
     there = [iou(outcome.mask(presence), outcome.truth) for outcome in found if outcome.truth.any()]
     absent = [outcome.mask(presence).any() for outcome in found if not outcome.truth.any()]
     return Verdict(presence, float(np.mean(there)), float(np.mean(absent)))

@@ -1,0 +1,147 @@
+"""Measure the tables of tables.py on held-out `hard` scenes, print them and keep them as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from model import proposals
+from model.config import overridden
+from model.embedded.scenes import HELD_OUT
+from model.engine import Engine
+from model.evaluation.asking import Asking
+from model.evaluation.datasets.scenes import HARD, Asked, open_scenes
+from model.evaluation.examples import Example
+from model.evaluation.map_quality import map_ious
+from model.evaluation.refinement import THRESHOLDS
+from model.evaluation.runner import run
+from model.evaluation.summary import figures
+from model.evaluation.tables import Row, Table
+from model.semantic import Background
+
+MATCHED = (0.5, 0.75)  # IoUs at which proposal recall is counted
+RULE = Background("class")  # of label maps: the word "background" competes, as in InvSeg
+COLUMNS = {  # of the tables of segments and labels, and the figure each one is
+    "mIoU": "mIoU over classes",
+    "mean IoU": "mean IoU of phrases that are there",
+    "AP50": "AP50",
+    "recall": "recall at IoU 0.5",
+    "seconds": "seconds per picture",
+    "UNet calls": "UNet calls per picture",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row's figures by column, and over how many cases."""
+
+    name: str
+    values: Mapping[str, float]
+    cases: int
+
+
+def ablate(engine: Engine, tables: Sequence[Table], count: int, folder: Path) -> None:
+    """Measure tables on `count` scenes each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        if table.measure == "proposals" and engine.models.proposer is None:
+            print(f"\n{table.name}: not measured, these models have no proposer")
+            continue
+        results = MEASURES[table.measure](engine, table, count, folder)
+        print(f"\n{shape(table, results, count)}")
+        stored = {"table": table.name, "source": table.source, "scenes": count, "first seed": HELD_OUT + HARD}
+        text = json.dumps({**stored, "rows": [asdict(result) for result in results]}, indent=2)
+        (folder / f"{table.name}.json").write_text(text + "\n")
+
+
+def shape(table: Table, results: Sequence[Result], count: int) -> str:
+    """A table for a terminal."""
+    columns = list(results[0].values)
+    width = max(len(result.name) for result in results)
+    lines = [
+        f"{table.name}: {table.source}",
+        f"  {count} held-out hard scenes, seeds from {HELD_OUT + HARD}, measured as {table.measure}",
+        f"  {'':{width}s}" + "".join(f"  {column:>12s}" for column in columns) + "  cases",
+    ]
+    for result in results:
+        numbers = "".join(f"  {result.values[column]:12.3f}" for column in columns)
+        lines.append(f"  {result.name:{width}s}{numbers}  {result.cases:5d}")
+    return "\n".join(lines)
+
+
+def _maps(engine: Engine, table: Table, count: int, _: Path) -> list[Result]:
+    rows = table.rows
+    found: list[list[list[float]]] = [[] for _ in rows]
+    for example in _examples(count, "phrases", "maps"):
+        for ious, more in zip(found, map_ious(engine, example, rows), strict=True):
+            ious += more
+    return [_at_best(row.name, np.array(ious)) for row, ious in zip(rows, found, strict=True)]
+
+
+def _at_best(name: str, ious: NDArray[np.float64]) -> Result:
+    means = ious.mean(0)
+    return Result(name, {"mean IoU": float(means.max()), "threshold": float(THRESHOLDS[means.argmax()])}, len(ious))
+
+
+def _answers(engine: Engine, table: Table, count: int, folder: Path) -> list[Result]:
+    """Rows whose records are kept one by one: after a kill they go on where they were."""
+    results = []
+    dataset = open_scenes("hard", count, "captions" if table.measure == "segments" else "labels")
+    for row in table.rows:
+        asking = Asking(_changed(engine, row), background=RULE)
+        records = run(asking, dataset, folder / table.name / _slug(row.name))
+        told = {figure.name: figure for figure in figures(records)}
+        columns = {column: told[name] for column, name in COLUMNS.items() if name in told}
+        values = {column: figure.value for column, figure in columns.items()}
+        results.append(Result(row.name, values, next(iter(columns.values())).cases))
+    return results
+
+
+def _slug(name: str) -> str:
+    """A row's name as a folder's."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _proposals(engine: Engine, table: Table, count: int, _: Path) -> list[Result]:
+    results = []
+    for row in table.rows:
+        found = [_reached(engine, example, row.texts) for example in _examples(count, "captions", row.name)]
+        ious = np.concatenate(found)
+        values = {f"recall {least:.2f}": proposals.recall(ious, least) for least in MATCHED}
+        results.append(Result(row.name, {**values, "best IoU": float(ious.mean())}, len(ious)))
+    return results
+
+
+def _reached(engine: Engine, example: Example, with_texts: bool) -> NDArray[np.float64]:
+    """IoU of each object (K,) with the proposal that shows it best."""
+    proposer, item = engine.models.proposer, example.items[0]
+    assert proposer is not None
+    texts = [item.text[slice(*target.span)].removeprefix("the ") for target in item.targets if target.span]
+    offered = proposer.propose(example.image, texts if with_texts else ())
+    masks = proposals.masks_at(offered, (example.image.shape[0], example.image.shape[1]))
+    return proposals.best_ious(masks, np.stack(item.objects))
+
+
+def _changed(engine: Engine, row: Row) -> Engine:
+    """The same models under a row's constants, with an empty cache: a row's seconds are its own."""
+    return Engine(engine.models, overridden(engine.config, row.changes))
+
+
+def _examples(count: int, asked: Asked, told: str) -> Iterator[Example]:
+    dataset = open_scenes("hard", count, asked)
+    yield from (dataset.load(key) for key in tqdm(dataset.keys, told, unit="scene", leave=False))
+
+
+MEASURES: Mapping[str, Callable[[Engine, Table, int, Path], list[Result]]] = {
+    "maps": _maps,
+    "segments": _answers,
+    "labels": _answers,
+    "proposals": _proposals,
+}

@@ -1,0 +1,60 @@
+"""How good a phrase's refined map is before any mask decoder, under changed constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from model.cache import Cache
+from model.canvas import resize_maps
+from model.config import RefineConfig, overridden
+from model.engine import Engine
+from model.evaluation.examples import Example
+from model.evaluation.refinement import THRESHOLDS
+from model.evaluation.tables import Row
+from model.geometry import iou
+from model.refine import refine, settle, spread
+from model.sight import Seen
+from model.syntax import bind, brightest
+from model.values import Attention, Clause, Mask, Query
+
+
+def map_ious(engine: Engine, example: Example, rows: Sequence[Row]) -> list[list[list[float]]]:
+    """For each row and each phrase that is there: IoU of the map, cut at each of nine thresholds, with the truth.
+
+    Rows that look at the picture alike share what they saw.
+    """
+    cache = Cache(engine.config.cache_bytes)
+    engines = [Engine(engine.models, overridden(engine.config, row.changes), cache) for row in rows]
+    asked = [(item.text, item.targets[0].mask) for item in example.items if item.objects]
+    seen = engine.see(example.image)
+    return [
+        [_ious(_map(each, seen, text, row.naive), truth) for text, truth in asked]
+        for each, row in zip(engines, rows, strict=True)
+    ]
+
+
+def _ious(scores: torch.Tensor, truth: Mask) -> list[float]:
+    shown = resize_maps(scores[None], (truth.shape[0], truth.shape[1]))[0].numpy()
+    return [iou(np.asarray(shown > threshold), truth) for threshold in THRESHOLDS]
+
+
+def _map(engine: Engine, seen: Seen, text: str, naive: bool) -> torch.Tensor:
+    """The refined map (g, g) of the first phrase of a text, maximum 1."""
+    wording = engine.words(seen.image, Query((Clause(text),)))[0]
+    attention = engine.attend(seen, wording)
+    scores = bind(attention, wording.sought[:1], engine.config.attention)
+    way = _naive if naive else _entropy_reduced
+    return brightest(way(scores, attention, engine.config.refine))[0].cpu()
+
+
+def _entropy_reduced(scores: torch.Tensor, attention: Attention, config: RefineConfig) -> torch.Tensor:
+    return refine(scores, attention.broad, attention.among, config).scores
+
+
+def _naive(scores: torch.Tensor, attention: Attention, config: RefineConfig) -> torch.Tensor:
+    """As many products as refine makes, with self-attention as it is."""
+    first = spread(scores.flatten(1), attention.broad)
+    return settle(first, attention.among, config)[0].reshape(scores.shape)

@@ -1,0 +1,72 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import EngineConfig, overridden
+from model.engine import Engine
+from model.evaluation.ablation import ablate
+from model.evaluation.datasets.scenes import open_scenes
+from model.evaluation.map_quality import map_ious
+from model.evaluation.tables import TABLES, Row, Table
+from model.values import Image, Proposals
+
+ROWS = [(table.name, row) for table in TABLES for row in table.rows]
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda each: each if isinstance(each, str) else each.name)
+def test_every_row_names_constants_that_are_there(table: str, row: Row) -> None:
+    assert isinstance(overridden(EngineConfig(), row.changes), EngineConfig)
+    assert table
+    assert all(len({row.name for row in each.rows}) == len(each.rows) for each in TABLES)
+
+
+def test_rows_change_the_maps_that_are_measured(engine: Engine) -> None:
+    example = open_scenes("hard", 1).load("0000")
+    once = Row("once", {"refine": {"max_iterations": 1, "tolerance": 0.0}})
+    often = Row("often", {"refine": {"max_iterations": 12, "tolerance": 0.0}})
+    found = [
+        np.array(ious) for ious in map_ious(engine, example, [once, often, Row("naive", often.changes, naive=True)])
+    ]
+    present = sum(item.form != "absent" for item in example.items)
+    assert all(ious.shape == (present, 9) for ious in found)
+    assert not np.allclose(found[0], found[1])
+    assert not np.allclose(found[1], found[2])
+
+
+class Halves:
+    """Proposes the left half of any picture, and the right one too where texts ask for it."""
+
+    name = "halves"
+
+    def propose(self, image: Image, texts: Sequence[str]) -> Proposals:
+        side = min(image.shape[:2])
+        left = np.where(np.arange(side) < side // 2, 5.0, -5.0) * np.ones((side, 1))
+        masks = np.stack([left, -left][: 1 + bool(texts)]).astype(np.float32)
+        return Proposals(masks, np.ones((len(masks), len(texts)), np.float32))
+
+
+def test_proposals_reach_more_with_texts_than_without(engine: Engine, tmp_path: Path) -> None:
+    offering = Engine(replace(engine.models, proposer=Halves()), engine.config)
+    ablate(offering, [table for table in TABLES if table.name == "proposals"], 2, tmp_path)
+    without, with_texts = json.loads((tmp_path / "proposals.json").read_text())["rows"]
+    assert without["cases"] == with_texts["cases"] >= 6
+    assert without["values"]["best IoU"] < with_texts["values"]["best IoU"] < 1
+
+
+def test_tables_are_printed_and_kept(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    segments = Table("answers", "a source", "segments", (Row("as it is"),))
+    labels = Table("labels", "a source", "labels", (Row("as it is"),))
+    proposals = Table("proposals", "another", "proposals", (Row("with the phrases"),))
+    ablate(engine, [segments, labels, proposals], 1, tmp_path)
+    told = capsys.readouterr().out
+    assert "1 held-out hard scenes, seeds from 1100000" in told
+    assert "as it is" in told
+    assert '"mean IoU"' in (tmp_path / "answers.json").read_text()
+    assert '"mIoU"' in (tmp_path / "labels.json").read_text()
+    assert (tmp_path / "labels/as-it-is/records.jsonl").exists()
+    if engine.models.proposer is None:
+        assert "proposals: not measured" in told
