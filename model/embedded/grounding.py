@@ -98,13 +98,17 @@ Capture = Callable[[], list[torch.Tensor]]
 
 
 def tap_cross_attention(unet: torch.nn.Module) -> Capture:
-    """Put a tap on every cross-attention layer; the answer gives, per resolution, the layers' mean (B, h*w, L)."""
-    taps = {name: MapTap() for name, module in unet.named_modules() if name.endswith("attn2")}
+    """Put a tap on every decoder cross-attention layer; the answer gives, per resolution, their mean (B, h*w, L).
+
+    The decoder's alone: the encoder's first layers see too little of the picture to tell shapes apart.
+    """
+    names = [name for name, _ in unet.named_modules() if name.startswith("up_blocks") and name.endswith("attn2")]
+    taps = {name: MapTap() for name in names}
     for name, tap in taps.items():
         unet.get_submodule(name).set_processor(tap)  # type: ignore[operator]
 
     def read() -> list[torch.Tensor]:
-        maps = [tap.maps for name, tap in taps.items() if tap.maps is not None and "mid_block" not in name]
+        maps = [tap.maps for tap in taps.values() if tap.maps is not None]
         sizes = sorted({each.shape[1] for each in maps})
         return [torch.stack([each for each in maps if each.shape[1] == size]).mean(0) for size in sizes]
 

@@ -3,7 +3,8 @@
     python -m model.embedded.train_backbone --vae runs/autoencoder/vae --out runs/backbone
     python -m model.embedded.train_backbone --vae runs/autoencoder/vae --out runs/backbone --export FOLDER
 
-Denoising loss plus a grounding term on cross-attention (grounding.py). Deterministic from the step number,
+Denoising loss, a grounding term on cross-attention (grounding.py), and dense supervision (kind_head.py).
+Deterministic from the step number,
 resumes from its checkpoint, writes the folder that `StableDiffusionPipeline.from_pretrained` loads.
 """
 
@@ -24,6 +25,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from model.embedded import vocabulary
 from model.embedded.checkpoint import Checkpoint
 from model.embedded.grounding import Capture, Words, grounding_loss, tap_cross_attention, words_of
+from model.embedded.kind_head import KindHead
 from model.embedded.language import Style, prompt
 from model.embedded.scene_store import GRID, SceneStore, prepare
 from model.embedded.train_autoencoder import CHANNELS
@@ -31,7 +33,8 @@ from model.embedded.train_autoencoder import CHANNELS
 BATCH = 24
 RATE, MUON_RATE = 4e-4, 1e-3
 DROPPED = 0.08  # rate of empty prompts
-CLEAN_STEPS = 400  # grounding counts below this timestep only: above it the picture is mostly noise
+CLEAN_STEPS = 300  # grounding counts below this timestep only: above it the picture is mostly noise
+KINDS_WEIGHT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ COURSES = (
     Course(0, 0.05, 0.02, 0.6, Style(absent=0.25, colour=0.75, all_named=0.0)),
     Course(1100, 0.3, 0.1, 0.6, Style(absent=0.25, colour=0.75, all_named=0.0)),  # words come late: press harder
     Course(1700, 0.5, 0.15, 0.85, Style(absent=0.25, colour=0.45, all_named=0.7)),  # colours are known, shapes not yet
+    Course(4300, 0.8, 0.25, 0.85, Style(absent=0.3, colour=0.45, all_named=0.7)),  # cells know their kinds: match words
 )
 
 
@@ -61,26 +65,33 @@ class Student:
     tokenizer: CLIPTokenizer
     scheduler: DDIMScheduler
     maps: Capture
+    head: KindHead
 
 
-def build() -> Student:
-    """Two levels (16 and 8 cells), cross- and self-attention at both, a text encoder of its own."""
-    tokenizer = vocabulary.build()
+def build(run: Path | None = None) -> Student:
+    """Levels of 16 and 8 cells with cross- and self-attention, one of 4 without (as Stable Diffusion's last)."""
+    tokenizer = _tokenizer(run)
     text = CLIPTextModel(_text_config(tokenizer))
     unet = UNet2DConditionModel(
         sample_size=GRID,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
         layers_per_block=1,
-        block_out_channels=(96, 160),
+        block_out_channels=(96, 160, 160),
         attention_head_dim=4,
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=text.config.hidden_size,
     )
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}  # Stable Diffusion's
     scheduler = DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
-    return Student(unet, text, tokenizer, scheduler, tap_cross_attention(unet))
+    return Student(unet, text, tokenizer, scheduler, tap_cross_attention(unet), KindHead(unet))
+
+
+def _tokenizer(run: Path | None) -> CLIPTokenizer:
+    """The vocabulary a run began with, where it began: the library breaks ties between pieces at random."""
+    stored = run / "pipeline" / "tokenizer" if run else None
+    return CLIPTokenizer.from_pretrained(stored) if stored and stored.is_dir() else vocabulary.build()
 
 
 def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
@@ -98,7 +109,7 @@ def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
 
 
 def loss_of(student: Student, store: SceneStore, scaling: float, step: int) -> dict[str, torch.Tensor]:
-    """One batch: the denoising loss and the two grounding terms, already weighted."""
+    """One batch: the denoising loss, the two grounding terms and the kinds of all cells, already weighted."""
     course = max((each for each in COURSES if each.first <= step), key=lambda each: each.first)
     rng, noise_rng = np.random.default_rng([1, step]), torch.Generator().manual_seed(step)
     scenes = rng.integers(0, len(store.latents), BATCH)
@@ -117,7 +128,8 @@ def loss_of(student: Student, store: SceneStore, scaling: float, step: int) -> d
     counted = (steps < CLEAN_STEPS).float() * (~dropped).float()
     share, level = _grounding(student, words, counted)
     denoising = functional.mse_loss(predicted.float(), noise)
-    return {"denoising": denoising, "share": course.share * share, "level": course.level * level}
+    kinds = KINDS_WEIGHT * student.head.loss(store, scenes, (steps < CLEAN_STEPS).float())
+    return {"denoising": denoising, "share": course.share * share, "level": course.level * level, "kinds": kinds}
 
 
 def _grounding(student: Student, words: Words, counted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -133,11 +145,10 @@ def train(out: Path, vae_path: Path, steps: int, count: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     vae = AutoencoderKL.from_pretrained(vae_path).eval()
     store = prepare(out / f"scenes-{count}.npz", vae, count)
-    student = build()
+    student = build(out)
     muon, adam = optimisers(student)
-    checkpoint = Checkpoint(
-        out / "checkpoint.pt", {"unet": student.unet, "text": student.text, "muon": muon, "adam": adam}
-    )
+    parts = {"unet": student.unet, "text": student.text, "head": student.head}
+    checkpoint = Checkpoint(out / "checkpoint.pt", {**parts, "muon": muon, "adam": adam})
     first, spent, began = *checkpoint.resume(), time.monotonic()
     for step in range(first, steps):
         set_rate((muon, adam), min((step + 1) / 100, 1, 3 * (1 - step / steps)))
@@ -154,7 +165,7 @@ def train(out: Path, vae_path: Path, steps: int, count: int) -> None:
 
 def optimisers(student: Student) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
     """Muon for the matrices of attention and feed-forward layers, AdamW for everything else."""
-    named = [*student.unet.named_parameters(), *student.text.named_parameters()]
+    named = [weight for part in (student.unet, student.text, student.head) for weight in part.named_parameters()]
     hidden = [weight.ndim == 2 and "embed" not in name for name, weight in named]
     matrices = [weight for (_, weight), chosen in zip(named, hidden, strict=True) if chosen]
     others = [weight for (_, weight), chosen in zip(named, hidden, strict=True) if not chosen]
@@ -201,7 +212,7 @@ def pipeline_of(student: Student, vae: AutoencoderKL) -> StableDiffusionPipeline
 
 def export(run: Path, vae_path: Path, folder: Path) -> None:
     """Write a run's weights in half precision, as they are shipped, with a fully trained autoencoder."""
-    student = build()
+    student = build(run)
     trained = torch.load(run / "checkpoint.pt", weights_only=True)
     student.unet.load_state_dict(trained["unet"])
     student.text.load_state_dict(trained["text"])

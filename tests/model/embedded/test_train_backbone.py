@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from model.embedded import train_autoencoder, train_backbone
+from model.embedded.kind_head import kinds_of_cells
 from model.embedded.scene_store import prepare
 
 
@@ -25,6 +27,20 @@ def test_the_same_step_gives_the_same_loss(tmp_path: Path) -> None:
     with torch.no_grad():
         one, other = (train_backbone.loss_of(student, store, 1.0, 5)["denoising"] for _ in range(2))
     assert one == other
+
+
+def test_kinds_of_cells_are_those_of_the_object_that_covers_them(tmp_path: Path) -> None:
+    store = prepare(tmp_path / "scenes.npz", train_autoencoder.build().eval(), 6)
+    codes, share = kinds_of_cells(store, np.arange(6))
+    picture, row, column = np.argwhere(share.numpy() > 0.9)[0]
+    covering = store.cover[picture, :5, row, column].argmax()
+    assert codes[picture, :, row, column].tolist() == store.codes[picture, covering].tolist()
+
+
+def test_a_run_keeps_the_vocabulary_it_began_with(tmp_path: Path) -> None:
+    student = train_backbone.build()
+    student.tokenizer.save_pretrained(tmp_path / "pipeline" / "tokenizer")
+    assert train_backbone.build(tmp_path).tokenizer.get_vocab() == student.tokenizer.get_vocab()
 
 
 def test_rates_follow_the_share() -> None:
