@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from model.alignment import tokens_of
 from model.errors import BadQuery
@@ -48,6 +49,20 @@ def class_wording(names: Sequence[str], parser: Parser, backbone: Backbone, temp
         sought.append(_sought(tokens, name, (number, start), parser))
         start += len(name) + len(" and ")
     return Wording(tokens, tuple(sought))
+
+
+def joint_wordings(names: Sequence[str], parser: Parser, backbone: Backbone, template: str) -> tuple[Wording, ...]:
+    """Classes in as few texts as the encoder reads, in order; each phrase's clause is its class's number (ours)."""
+    wordings: list[Wording] = []
+    first = 0
+    while first < len(names):
+        fitting = range(first + 1, len(names) + 1)
+        last = next((at for at in reversed(fitting) if _whole(_tokens(names[first:at], backbone, template))), first + 1)
+        wording = class_wording(names[first:last], parser, backbone, template)
+        sought = tuple(replace(each, clause=each.clause + first) for each in wording.sought)
+        wordings.append(replace(wording, sought=sought))
+        first = last
+    return tuple(wordings)
 
 
 def _tokens(names: Sequence[str], backbone: Backbone, template: str) -> Tokens:

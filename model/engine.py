@@ -9,6 +9,7 @@ import torch
 
 from model import presets
 from model.cache import Cache
+from model.class_list import joint_wordings
 from model.config import EngineConfig
 from model.errors import BadImage, OutOfMemory
 from model.hints import check
@@ -67,12 +68,18 @@ class Engine:
         return Answer(tuple(segments), tuple(finding_of(each, choices) for each, choices in chosen), warnings)
 
     def words(self, image: Image, query: Query) -> tuple[Wording, ...]:
-        """Check a query and put its clauses into words, before anything is computed."""
+        """Check a query and put its clauses into words, before anything is computed.
+
+        InvSeg parts classes from each other, so there labels share a text; else each clause has its own.
+        """
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise BadImage(f"a picture of shape (H, W, 3) is needed, this one is {image.shape}")
         for hint in query.hints:
             check(hint, (image.shape[0], image.shape[1]))
-        return word(query.clauses, self.models.parser, self.models.backbone, self.config.template)
+        parser, backbone, template = self.models.parser, self.models.backbone, self.config.template
+        if self.config.inversion.objective == "clustering" and all(clause.name for clause in query.clauses):
+            return joint_wordings([clause.text for clause in query.clauses], parser, backbone, template)
+        return word(query.clauses, parser, backbone, template)
 
     def see(self, image: Image) -> Seen:
         """Encode a picture for the segmenter, once for each content."""

@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
 
-from model.class_list import class_names, class_wording
+from model.class_list import class_names, class_wording, joint_wordings
+from model.embedded.scenes import COLOURS, SHAPES
 from model.engine import Engine
 from model.errors import BadQuery
+from model.values import Clause, Query
 from model.wording import Wording
 
 TEMPLATE = "a photograph of {} and other objects and background"
@@ -67,3 +70,21 @@ def test_a_list_that_is_too_long_is_refused_with_how_many_fit(engine: Engine) ->
 def test_one_name_that_is_too_long_is_named(engine: Engine) -> None:
     with pytest.raises(BadQuery, match=r"'red red .* does not fit"):
         wording(engine, "red " * 80 + "circle", "star")
+
+
+def test_a_long_list_is_parted_into_as_few_texts_as_are_read_whole(engine: Engine) -> None:
+    names = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
+    models = engine.models
+    wordings = joint_wordings(names, models.parser, models.backbone, engine.config.template)
+    assert [each.clause for wording in wordings for each in wording.sought] == list(range(len(names)))
+    assert [each.phrase.text for wording in wordings for each in wording.sought] == names
+    sizes = [len(wording.sought) for wording in wordings]
+    assert max(sizes[:-1]) - min(sizes[:-1]) <= 2
+    assert sizes[0] > 10
+
+
+def test_labels_share_a_text_where_classes_are_parted_from_each_other(engine: Engine) -> None:
+    query = Query((Clause("Red circle", name=True), Clause("Star", name=True)))
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert len(engine.words(image, query)) == 2
+    assert len(engine.under("balanced").words(image, query)) == 1
