@@ -33,7 +33,7 @@ class InversionConfig:
     steps: int = 24
     rate: float = 0.03
     batch: int = 4  # draws of timestep and noise in one step
-    timesteps: tuple[int, int] = (50, 900)
+    timesteps: tuple[int, int] = (50, 900)  # Segment Anyword: all 1,000; a checkpoint's profile may narrow it
     still: float = 0.01  # ends the steps: share of the maps' mass that moved in four of them; 0: never
     contrast: float = 0.0  # weight of the contrastive term over nouns (Segment Anyword: 0.00075)
     temperature: float = 0.3  # of the contrastive term (Segment Anyword, appendix C.1)

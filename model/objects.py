@@ -15,7 +15,7 @@ from model.prompting import Blob, blob_prompts, blobs
 from model.proposals import frame_of, joining
 from model.selection import Choice, best, distinct, placed, with_evidence
 from model.sight import Seen, Sight
-from model.values import Mask, MaskPrompt, Proposals, Segment
+from model.values import MaskPrompt, Proposals, Segment
 
 
 def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals | None:
@@ -31,8 +31,7 @@ def objects(sight: Sight, seen: Seen, located: Located, proposals: Proposals | N
     """The objects that phrase `number` matches, those that the picture gives too little evidence for left out."""
     config = sight.config
     found = blobs(located.scores, config.prompting)
-    whole = np.ones_like(located.scores, np.bool_)  # a lone object's words count wherever they point (section 2.3)
-    asked = [prompts_for(located, blob, blob.cells if len(found) > 1 else whole, seen.size, config) for blob in found]
+    asked = [prompts_for(located, blob, seen.size, config) for blob in found]
     answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
     choices = []
     for blob, prompts in zip(found, asked, strict=True):
@@ -45,16 +44,15 @@ def objects(sight: Sight, seen: Seen, located: Located, proposals: Proposals | N
     return placed(distinct(present, config.selection.overlap), located.sought.phrase.place)
 
 
-def prompts_for(
-    located: Located, blob: Blob, cells: Mask, size: tuple[int, int], config: EngineConfig
-) -> list[MaskPrompt]:
+def prompts_for(located: Located, blob: Blob, size: tuple[int, int], config: EngineConfig) -> list[MaskPrompt]:
     """How SAM is asked for one object: by its peak and box, by its words' points (Segment Anyword), or by both.
 
-    `cells` (g, g) is where the words' points may lie. Where no word stands out there, the peak and the box ask.
+    Points stay inside the object's region of the refined map (ours): "red" is also where other red things are. Where
+    no word stands out there, the peak and the box ask.
     """
     if config.syntax.prompts == "peak":
         return list(blob_prompts(blob, size))
-    pointed = cluster_prompt(located.cluster, cells, size, config.syntax)
+    pointed = cluster_prompt(located.cluster, blob.cells, size, config.syntax)
     if pointed is None or config.syntax.prompts == "both":
         return [*blob_prompts(blob, size), *([pointed] if pointed else [])]
     return [pointed]

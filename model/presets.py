@@ -12,7 +12,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "fast": {},  # iSeg
     "balanced": {"inversion": {"objective": "clustering", "steps": 5, "rate": 0.01}},  # InvSeg, then iSeg
     "accurate": {  # Segment Anyword with its rules of syntax, iSeg, PMP's proposals
-        "inversion": {"objective": "denoising"},
+        "inversion": {"objective": "denoising", "steps": 8},
         "syntax": {"prompts": "both"},
         "proposals": {"join": True},
     },

@@ -62,7 +62,8 @@ def write_profile(engine: Engine, folder: Path, scenes: int) -> None:
     sections = {
         name: asdict(getattr(engine.config, name)) for name in ("attention", "refine", "prompting", "selection")
     }
-    profile.write(folder, replace(backbone.profile, constants=sections))
+    kept = {name: values for name, values in backbone.profile.constants.items() if name not in sections}
+    profile.write(folder, replace(backbone.profile, constants={**kept, **sections}))
     print(f"written to {folder / profile.FILE_NAME}")
 
 

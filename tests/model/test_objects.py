@@ -1,0 +1,78 @@
+"""From phrases to objects: presets, evidence, kinds of prompts."""
+
+import numpy as np
+import pytest
+
+from model.clusters import plain_mask
+from model.config import overridden
+from model.embedded import scenes
+from model.embedded.scenes import Scene
+from model.engine import Engine
+from model.errors import BadQuery
+from model.evaluation.figures import union
+from model.geometry import iou
+from model.locating import Located, locate
+from model.objects import prompts_for
+from model.prompting import blobs
+from model.values import Clause, Query
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """The first scene with one big shape on its own."""
+    drawn = (scenes.draw(seed, 256, most=1) for seed in range(3_100_000, 3_100_100))
+    return next(each for each in drawn if each.objects[0].kind.size == "big")
+
+
+def asked(engine: Engine, scene: Scene, text: str) -> Located:
+    (wording,) = engine.words(scene.image, Query((Clause(text),)))
+    return locate(engine.sight, engine.see(scene.image), wording, lambda: None)[0]
+
+
+def named(scene: Scene) -> str:
+    kind = scene.objects[0].kind
+    return f"{kind.colour} {kind.shape}"
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced", "accurate"])
+def test_every_preset_finds_the_object(engine: Engine, scene: Scene, preset: str) -> None:
+    answer = engine.segment(scene.image, Query((Clause(f"the {named(scene)}"),), preset=preset))
+    assert iou(union(answer, scene.image.shape[:2]), scene.objects[0].mask) > 0.7
+    assert answer.warnings == ()
+
+
+def test_an_unknown_preset_is_refused_with_the_choices(engine: Engine, scene: Scene) -> None:
+    with pytest.raises(BadQuery, match="no preset 'best': use one of fast, balanced, accurate"):
+        engine.segment(scene.image, Query((Clause("a circle"),), preset="best"))
+
+
+def test_a_text_without_a_noun_is_refused_by_the_accurate_preset_too(engine: Engine, scene: Scene) -> None:
+    with pytest.raises(BadQuery, match="no thing to look for"):
+        engine.segment(scene.image, Query((Clause("very quickly"),), preset="accurate"))
+
+
+def test_how_surely_a_phrase_is_there_does_not_depend_on_its_neighbours(engine: Engine, scene: Scene) -> None:
+    alone = asked(engine, scene, f"the {named(scene)}")
+    among = asked(engine, scene, f"the {named(scene)}, a zebra, a house and a car")
+    assert np.allclose(alone.evidence, among.evidence, atol=0.05)
+
+
+def test_words_give_points_and_peaks_give_a_box_too(engine: Engine, scene: Scene) -> None:
+    located = asked(engine, scene, f"the {named(scene)}")
+    blob = blobs(located.scores, engine.config.prompting)[0]
+    found = {
+        kind: prompts_for(located, blob, (256, 256), overridden(engine.config, {"syntax": {"prompts": kind}}))
+        for kind in ("peak", "words", "both")
+    }
+    assert [len(prompts) for prompts in found.values()] == [2, 1, 3]
+    assert [prompt.box is None for prompt in found["both"]] == [True, False, True]
+    inside = scene.objects[0].mask
+    coords, labels = found["words"][0].point_coords, found["words"][0].point_labels
+    assert [bool(inside[int(y), int(x)]) for x, y in coords] == [label == 1 for label in labels]
+
+
+def test_without_a_decoder_the_map_itself_is_the_mask(engine: Engine, scene: Scene) -> None:
+    plain = Engine(engine.models, overridden(engine.config, {"syntax": {"decode": False}}))
+    (segment,) = plain.segment(scene.image, Query((Clause(f"the {named(scene)}"),))).segments
+    located = asked(engine, scene, f"the {named(scene)}")
+    assert np.array_equal(segment.mask, plain_mask(located.scores, (256, 256)))
