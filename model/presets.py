@@ -14,7 +14,8 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "accurate": {  # Segment Anyword with its rules of syntax, iSeg, PMP's proposals
         "inversion": {"objective": "denoising", "steps": 8},
         "syntax": {"prompts": "both"},
-        "proposals": {"join": True},
+        "proposals": {"join": True, "least": 0.6, "most": 2},
+        "selection": {"agreement": 0.5},  # proposals are sure of themselves: the refined map has to decide
     },
 }
 
