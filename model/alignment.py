@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -16,6 +16,11 @@ def tokens_of(tokens: Tokens, word: Word, offset: int = 0) -> tuple[int, ...]:
     """
     start, end = word.start + offset, word.end + offset
     return tuple(at for at, span in enumerate(tokens.spans) if span and span[0] < end and start < span[1])
+
+
+def pieces_of(phrases: Iterable[Sequence[Sequence[int]]]) -> tuple[int, ...]:
+    """The tokens of all words of all phrases, in order, each once."""
+    return tuple(sorted({piece for words in phrases for word in words for piece in word}))
 
 
 def enhance(embeddings: torch.Tensor, tokens: Sequence[int], factor: float) -> torch.Tensor:

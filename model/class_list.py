@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from model.alignment import tokens_of
 from model.errors import BadQuery
 from model.ports import Backbone, Parser
+from model.sight import BACKGROUND
 from model.values import Tokens
-from model.wording import Sought, Wording
-
-BACKGROUND = "background"
+from model.wording import Sought, Wording, read, read_whole
 
 
 def class_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -40,8 +38,8 @@ def class_wording(names: Sequence[str], parser: Parser, backbone: Backbone, temp
     Raises BadQuery for a list that is longer than the text encoder reads, and for a name that it cannot read at all.
     """
     tokens = _tokens(names, backbone, template)
-    if not _whole(tokens):
-        most = next((n for n in range(len(names) - 1, 0, -1) if _whole(_tokens(names[:n], backbone, template))), 0)
+    if not read_whole(tokens):
+        most = next((n for n in range(len(names) - 1, 0, -1) if read_whole(_tokens(names[:n], backbone, template))), 0)
         told = f"at most the first {most} of the {len(names)} classes fit" if most else f"'{names[0]}' does not fit"
         raise BadQuery(f"the class list is too long for the text encoder ({backbone.max_tokens} pieces): {told}")
     start, sought = template.index("{}"), []
@@ -57,7 +55,9 @@ def joint_wordings(names: Sequence[str], parser: Parser, backbone: Backbone, tem
     first = 0
     while first < len(names):
         fitting = range(first + 1, len(names) + 1)
-        last = next((at for at in reversed(fitting) if _whole(_tokens(names[first:at], backbone, template))), first + 1)
+        last = next(
+            (at for at in reversed(fitting) if read_whole(_tokens(names[first:at], backbone, template))), first + 1
+        )
         wording = class_wording(names[first:last], parser, backbone, template)
         sought = tuple(replace(each, clause=each.clause + first) for each in wording.sought)
         wordings.append(replace(wording, sought=sought))
@@ -70,16 +70,9 @@ def _tokens(names: Sequence[str], backbone: Backbone, template: str) -> Tokens:
     return backbone.tokenize(before + " and ".join(names) + after)
 
 
-def _whole(tokens: Tokens) -> bool:
-    """Whether the text was read to its end."""
-    return any(span and span[1] == len(tokens.text) for span in tokens.spans)
-
-
 def _sought(tokens: Tokens, name: str, place: tuple[int, int], parser: Parser) -> Sought:
     """A class as a phrase; `place` is its number and where its name starts in the text."""
-    phrase = parser.name_phrase(name)
-    noun = tokens_of(tokens, phrase.noun, place[1])
-    if not noun:
+    sought = read(tokens, parser.name_phrase(name), *place)
+    if not sought.noun:
         raise BadQuery(f"the text encoder cannot read the class '{name}': use another word for it")
-    modifiers = tuple(tokens_of(tokens, modifier, place[1]) for modifier in phrase.modifiers)
-    return Sought(phrase, place[0], noun, tuple(pieces for pieces in modifiers if pieces))
+    return sought

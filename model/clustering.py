@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from model.alignment import pieces_of
 from model.config import EngineConfig, InversionConfig
 from model.divergence import symmetric_kl
 from model.inversion import DIVERGED, GiveWay, Inverted
@@ -41,8 +42,7 @@ def cluster(backbone: Backbone, views: Views, start: torch.Tensor, config: Engin
     square. The best loss seen is kept (ours): nothing worse than the start comes back.
     """
     inversion = config.inversion
-    pieces = sorted({piece for each in views.classes for word in each.words for piece in word})
-    rows = torch.tensor(pieces, device=start.device)
+    rows = torch.tensor(pieces_of(each.words for each in views.classes), device=start.device)
     learned = start[rows].float().clone().requires_grad_()
     optimiser = torch.optim.AdamW([learned], lr=inversion.rate * float(learned.detach().square().mean().sqrt()))
     distances, best, least = None, start, torch.inf

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
+from model.alignment import pieces_of
 from model.config import InversionConfig
 from model.ports import Backbone
 from model.values import Attention, Tokens
@@ -47,7 +48,7 @@ class Subject:
     @property
     def learned(self) -> tuple[int, ...]:
         """The tokens whose embeddings are learned: nouns and their modifiers."""
-        return tuple(sorted({piece for phrase in self.phrases for word in phrase for piece in word}))
+        return pieces_of(self.phrases)
 
 
 def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_way: GiveWay) -> Inverted:
@@ -62,10 +63,12 @@ def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_w
     learned = start[rows].clone().requires_grad_()
     optimiser = torch.optim.AdamW([learned], lr=config.rate * float(learned.detach().square().mean().sqrt()))
     watched, step = Watched(backbone, subject, config), 0
-    while step < config.steps and not watched.settled(step, backbone.embed(subject.tokens, put(start, rows, learned))):
+    while step < config.steps:
         give_way()
-        optimiser.zero_grad()
         embeddings = backbone.embed(subject.tokens, put(start, rows, learned))
+        if watched.settled(step, embeddings):
+            break
+        optimiser.zero_grad()
         (denoising_loss(backbone, subject, embeddings, config, step) * LOSS_SCALE).backward()
         optimiser.step()
         step += 1

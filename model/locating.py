@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.clusters import Cluster, clusters
-from model.config import InversionConfig
+from model.config import EngineConfig, InversionConfig
 from model.inversion import GiveWay
 from model.refine import refine
 from model.sight import Seen, Sight
@@ -23,13 +24,13 @@ class Located:
     """A phrase and where it is.
 
     scores: (g, g), refined, maximum 1. evidence: (g, g) in 0..1. cluster: the words' maps and the points off the
-    object (Segment Anyword's R1 and R2). warning: what went wrong on the way, if anything.
+    object (Segment Anyword's R1 and R2), where SAM is asked by them. warning: what went wrong on the way, if anything.
     """
 
     sought: Sought
     scores: NDArray[np.float32]
     evidence: torch.Tensor
-    cluster: Cluster
+    cluster: Cluster | None
     warning: str | None = None
 
 
@@ -39,13 +40,18 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
     attention, inverted = sight.attend(seen, wording, give_way)
     scores = bind(attention, wording.sought, config.attention)
     refined = brightest(refine(scores, attention.broad, attention.among, config.refine).scores).cpu().numpy()
-    words = word_maps(
-        attention, (*wording.sought, *wording.context), config.attention, config.syntax.attachments == "figure"
-    )
-    gathered = clusters(wording, [brightest(maps).cpu().numpy() for maps in words], config.syntax)
+    gathered = _clusters(attention, wording, config)
     proof = [_evidence(sight, seen, wording, attention, each) for each in wording.sought]
     rows = zip(wording.sought, refined, proof, gathered, strict=True)
     return [Located(*row, inverted.warning) for row in rows]
+
+
+def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> Sequence[Cluster | None]:
+    if config.syntax.prompts == "peak":
+        return [None] * len(wording.sought)
+    every, attached = (*wording.sought, *wording.context), config.syntax.attachments == "figure"
+    words = word_maps(attention, every, config.attention, attached)
+    return clusters(wording, [brightest(maps).cpu().numpy() for maps in words], config.syntax)
 
 
 def _evidence(sight: Sight, seen: Seen, wording: Wording, attention: Attention, sought: Sought) -> torch.Tensor:

@@ -50,7 +50,7 @@ def prompts_for(located: Located, blob: Blob, size: tuple[int, int], config: Eng
     Points stay inside the object's region of the refined map (ours): "red" is also where other red things are. Where
     no word stands out there, the peak and the box ask.
     """
-    if config.syntax.prompts == "peak":
+    if located.cluster is None:
         return list(blob_prompts(blob, size))
     pointed = cluster_prompt(located.cluster, blob.cells, size, config.syntax)
     if pointed is None or config.syntax.prompts == "both":

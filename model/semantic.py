@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from model.canvas import strongest
-from model.class_list import BACKGROUND, class_names, class_wording
+from model.class_list import class_names, class_wording
 from model.engine import Engine, memory_told
 from model.inversion import GiveWay
 from model.refine import refine
-from model.sight import classes_of
+from model.sight import BACKGROUND, classes_of
 from model.syntax import bind, brightest
 from model.values import Image, Query
 

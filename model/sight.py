@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.alignment import enhance, tokens_of
+from model.alignment import enhance, pieces_of, tokens_of
 from model.cache import Cache, image_key
 from model.canvas import to_canvas
 from model.clustering import Views, cluster
@@ -60,7 +60,7 @@ class Sight:
     def attend(self, seen: Seen, wording: Wording, give_way: GiveWay) -> tuple[Attention, Inverted]:
         """What the backbone looks at under a text whose embeddings were inverted, and those embeddings."""
         config = self.config.attention, self.config.inversion
-        text = (seen.key, wording.tokens.text, pieces_of(wording), *config)
+        text = (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config)
         inverted = self.cache.get(("inverted", *text), lambda: self.invert(seen, wording, give_way))
 
         def look() -> Attention:
@@ -75,12 +75,13 @@ class Sight:
         """Text-encoder outputs of a text, fitted to the picture as the configuration says, its phrases enhanced."""
         backbone, factor = self.models.backbone, self.config.attention.enhancement
         latents, objective = self.latents(seen), self.config.inversion.objective
+        phrases = tuple(each.words for each in wording.sought)
         if objective == "denoising" and wording.sought:
-            subject = Subject(latents, wording.tokens, tuple(each.words for each in wording.sought))
+            subject = Subject(latents, wording.tokens, phrases)
             inverted = invert(backbone, subject, self.config.inversion, give_way)
-            enhanced = enhance(inverted.embeddings, pieces_of(wording), factor)
+            enhanced = enhance(inverted.embeddings, pieces_of(phrases), factor)
             return Inverted(enhanced, inverted.steps, inverted.warning)
-        embeddings = enhance(backbone.embed(wording.tokens), pieces_of(wording), factor)
+        embeddings = enhance(backbone.embed(wording.tokens), pieces_of(phrases), factor)
         if objective == "clustering" and wording.sought:
             views = Views(latents, self.latents(seen, mirrored=True), classes_of(wording))
             return cluster(backbone, views, embeddings, self.config, give_way)
@@ -95,11 +96,6 @@ class Sight:
             return backbone.encode(np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas)
 
         return self.cache.get(("latents", seen.key, mirrored), encode)
-
-
-def pieces_of(wording: Wording) -> tuple[int, ...]:
-    """The tokens of all words that are looked for."""
-    return tuple(sorted({piece for each in wording.sought for word in each.words for piece in word}))
 
 
 def classes_of(wording: Wording) -> tuple[Sought, ...]:

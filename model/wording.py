@@ -74,34 +74,40 @@ def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, te
     phrases = phrases_of(clause, parser)
     before, after = template.split("{}")
     tokens = backbone.tokenize(before + clause.text + after)
-    if not any(span and span[1] == len(tokens.text) for span in tokens.spans):
+    if not read_whole(tokens):
         raise BadQuery(
             f"the text is too long: the model reads about {backbone.max_tokens - 12} words at once; "
             "shorten it, or part it with ';'"
         )
     targets = [at for at, phrase in enumerate(phrases) if phrase.parent is None]
     heads = sorted({_head(phrases, at) for at in range(len(phrases))} - set(targets))
-    read = [_read(tokens, phrase, number, len(before)) for phrase in phrases]
+    every = [read(tokens, phrase, number, len(before)) for phrase in phrases]
     return Wording(
         tokens,
-        tuple(_gathered(read, at, targets) for at in targets),
-        tuple(_gathered(read, at, targets) for at in heads),
+        tuple(_gathered(every, at, targets) for at in targets),
+        tuple(_gathered(every, at, targets) for at in heads),
     )
 
 
-def _read(tokens: Tokens, phrase: Phrase, clause: int, offset: int) -> Sought:
+def read_whole(tokens: Tokens) -> bool:
+    """Whether the text encoder reads a text to its end."""
+    return any(span and span[1] == len(tokens.text) for span in tokens.spans)
+
+
+def read(tokens: Tokens, phrase: Phrase, clause: int, offset: int) -> Sought:
+    """A phrase's tokens; `offset` is where the phrase's text starts in the tokens' text."""
     noun = tokens_of(tokens, phrase.noun, offset)
     modifiers = tuple(tokens_of(tokens, modifier, offset) for modifier in phrase.modifiers)
     return Sought(phrase, clause, noun, tuple(pieces for pieces in modifiers if pieces))
 
 
-def _gathered(read: Sequence[Sought], at: int, targets: Sequence[int]) -> Sought:
+def _gathered(every: Sequence[Sought], at: int, targets: Sequence[int]) -> Sought:
     """A phrase with the words of the phrases that describe it, and with those among the targets that it describes."""
-    phrases = [each.phrase for each in read]
-    traits = [other for other in range(len(read)) if other != at and _head(phrases, other) == at]
+    phrases = [each.phrase for each in every]
+    traits = [other for other in range(len(every)) if other != at and _head(phrases, other) == at]
     owners = tuple(targets.index(owner) for owner in _described(phrases, at) if owner in targets and owner != at)
-    attached = tuple(pieces for trait in traits for pieces in read[trait].words)
-    own = read[at]
+    attached = tuple(pieces for trait in traits for pieces in every[trait].words)
+    own = every[at]
     return Sought(own.phrase, own.clause, own.noun, own.modifiers, attached, owners)
 
 

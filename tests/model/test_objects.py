@@ -58,12 +58,11 @@ def test_how_surely_a_phrase_is_there_does_not_depend_on_its_neighbours(engine: 
 
 
 def test_words_give_points_and_peaks_give_a_box_too(engine: Engine, scene: Scene) -> None:
-    located = asked(engine, scene, f"the {named(scene)}")
-    blob = blobs(located.scores, engine.config.prompting)[0]
-    found = {
-        kind: prompts_for(located, blob, (256, 256), overridden(engine.config, {"syntax": {"prompts": kind}}))
-        for kind in ("peak", "words", "both")
-    }
+    found = {}
+    for kind in ("peak", "words", "both"):
+        config = overridden(engine.config, {"syntax": {"prompts": kind}})
+        located = asked(Engine(engine.models, config), scene, f"the {named(scene)}")
+        found[kind] = prompts_for(located, blobs(located.scores, config.prompting)[0], (256, 256), config)
     assert [len(prompts) for prompts in found.values()] == [2, 1, 3]
     assert [prompt.box is None for prompt in found["both"]] == [True, False, True]
     inside = scene.objects[0].mask

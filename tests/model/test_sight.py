@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from model.alignment import pieces_of
 from model.config import overridden
 from model.embedded import scenes
 from model.engine import Engine
-from model.sight import classes_of, pieces_of
+from model.sight import classes_of
 from model.values import Clause, Image, Query
 
 
@@ -49,7 +50,7 @@ def test_the_mirror_image_has_latents_of_its_own(engine: Engine, image: Image) -
 
 def test_pieces_are_those_of_nouns_and_modifiers(engine: Engine, image: Image) -> None:
     (wording,) = engine.words(image, Query((Clause("a red circle on the grass"),)))
-    spans = [wording.tokens.spans[piece] for piece in pieces_of(wording)]
+    spans = [wording.tokens.spans[piece] for piece in pieces_of(each.words for each in wording.sought)]
     assert [wording.tokens.text[slice(*span)] for span in spans if span] == ["red", "circle"]
 
 
