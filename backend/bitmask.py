@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image as Picture
@@ -15,17 +17,30 @@ from model.errors import BadQuery
 from model.values import Mask
 
 PREFIX = "data:image/png;base64,"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PALETTE = 3  # colour type
+WHITE = b"\xff\xff\xff"
 THRESHOLD = 128
 MAX_PIXELS = 100_000_000  # a PNG of a few kilobytes can claim any size
 
 
 def encode(mask: Mask) -> str:
-    """The mask (H, W) as a PNG data URI of one bit a pixel: white where the mask is, transparent elsewhere."""
-    picture = Picture.fromarray(np.ascontiguousarray(mask, np.uint8)).convert("P")
-    picture.putpalette([255] * 6)
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", bits=1, transparency=0)
-    return PREFIX + base64.b64encode(stream.getvalue()).decode("ascii")
+    """The mask (H, W) as a PNG data URI of one bit a pixel: white where the mask is, transparent elsewhere.
+
+    Written by hand, as Pillow goes by way of one byte a pixel: at 12 megapixels 12 ms in place of 40.
+    """
+    height, width = mask.shape
+    lines = np.pad(np.packbits(mask, axis=1), ((0, 0), (1, 0)))  # each line begins with its filter, 0 for none
+    header = struct.pack(">IIBBBBB", width, height, 1, PALETTE, 0, 0, 0)
+    pixels = zlib.compress(lines.tobytes())
+    chunks = {b"IHDR": header, b"PLTE": WHITE * 2, b"tRNS": b"\0", b"IDAT": pixels, b"IEND": b""}
+    file = SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks.items())
+    return PREFIX + base64.b64encode(file).decode("ascii")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG (PNG specification, section 5.3)."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def decode(uri: str) -> Mask:
@@ -41,6 +56,8 @@ def decode(uri: str) -> Mask:
         picture = Picture.open(io.BytesIO(base64.b64decode(body, validate=True)), formats=["PNG"])
         if picture.width * picture.height > MAX_PIXELS:
             raise BadQuery(f"mask: {picture.width} x {picture.height} pixels are too many")
+        if _ours(picture):
+            return np.asarray(np.asarray(picture) != 0, np.bool_)
         channels = np.asarray(picture.convert("RGBA"))
     except (OSError, SyntaxError, ValueError, Picture.DecompressionBombError) as error:
         raise BadQuery("mask: the picture in the data URI is damaged") from error
@@ -48,3 +65,9 @@ def decode(uri: str) -> Mask:
     if not alpha.all():
         return alpha
     return red if red.any() else alpha
+
+
+def _ours(picture: Picture.Image) -> bool:
+    """Whether a picture has two colours of which the first is transparent: then its indices are the mask."""
+    palette = picture.palette
+    return picture.info.get("transparency") == 0 and palette is not None and len(palette.palette) == len(WHITE * 2)

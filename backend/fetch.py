@@ -115,8 +115,11 @@ class Web:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
 
-    def get(self, url: str) -> bytes:
-        """The body behind an address, redirects followed. Raises BadImage for anything but a picture of legal size."""
+    def get(self, url: str, kinds: tuple[str, ...] = CONTENT_TYPES) -> bytes:
+        """The body behind an address, redirects followed; `kinds` are the beginnings of content types that are taken.
+
+        Raises BadImage for anything but a body of such a kind and of legal size.
+        """
         deadline = time.monotonic() + self.timeout_s
         own = self._is_own(url)
         try:
@@ -128,7 +131,7 @@ class Web:
                 own = own and self._is_own(url)  # once elsewhere, the key stays out even on the way back
                 response = self._answer(url, own)
             with response:
-                self._check(response, url, own)
+                self._check(response, url, own, kinds)
                 return self._body(response, url, deadline)
         except (requests.RequestException, HTTPError) as error:
             raise BadImage(self._trouble(error, url)) from error
@@ -164,11 +167,11 @@ class Web:
             raise BadImage(self._refusal(HTTPStatus.UNAUTHORIZED, url, self._is_own(url)))
         return target
 
-    def _check(self, response: requests.Response, url: str, own: bool) -> None:
+    def _check(self, response: requests.Response, url: str, own: bool, kinds: tuple[str, ...]) -> None:
         if response.status_code != HTTPStatus.OK:
             raise BadImage(self._refusal(response.status_code, url, own))
         content_type = response.headers.get("Content-Type", "").lower()
-        if content_type and not content_type.startswith(CONTENT_TYPES):
+        if content_type and not content_type.startswith(kinds):
             raise BadImage(f"image: {shown(url)} is no picture but {content_type.partition(';')[0][:60]}")
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self.max_bytes:

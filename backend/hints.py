@@ -8,13 +8,20 @@ from typing import Any
 
 from backend.label_config import LabelConfig
 from model.errors import BadQuery
-from model.geometry import extent, holds
-from model.values import Box, Hint, Point, Stroke
+from model.geometry import extent
+from model.values import Box, Hint, Point
 
 Item = Mapping[str, Any]  # one item of a result, as the editor sends it
 
 EDGE = 0.01  # percent that a coordinate may lie outside the picture by rounding
+LONGEST_ID = 100  # characters
 SENSIBLE = 1e6  # percent or degrees beyond which a number is a mistake, as NaN and infinity are
+
+
+def id_of(item: Item) -> str:
+    """The editor's id of an item, by which it is known again; empty where there is no usable one."""
+    name = item.get("id")
+    return name if isinstance(name, str) and len(name) <= LONGEST_ID else ""
 
 
 def value_of(item: Item) -> Mapping[str, Any]:
@@ -83,35 +90,7 @@ def _number(value: Mapping[str, Any], key: str, what: str) -> float:
     return float(number)
 
 
-def grouped(points: Sequence[Point], boxes: Sequence[Box], strokes: Sequence[Stroke]) -> tuple[Hint, ...]:
-    """One hint for each box, with the points and strokes inside it, and one for all others.
-
-    Where those others are all negative they belong to every box: they say what none of them should hold.
-    """
-    held = tuple(
-        Hint(
-            tuple(point for point in points if holds(box, point.x, point.y)),
-            box,
-            tuple(stroke for stroke in strokes if _contains(box, stroke)),
-        )
-        for box in boxes
-    )
-    loose = Hint(
-        tuple(point for point in points if not any(holds(box, point.x, point.y) for box in boxes)),
-        strokes=tuple(stroke for stroke in strokes if not any(_contains(box, stroke) for box in boxes)),
-    )
-    if held and not wants(loose):
-        return tuple(
-            replace(hint, points=hint.points + loose.points, strokes=hint.strokes + loose.strokes) for hint in held
-        )
-    return (*held, loose) if loose.points or loose.strokes else ()
-
-
 def wants(hint: Hint) -> bool:
     """Whether a hint shows something that is wanted, rather than only what is not."""
     positive = any(point.positive for point in hint.points) or any(stroke.positive for stroke in hint.strokes)
     return hint.box is not None or positive
-
-
-def _contains(box: Box, stroke: Stroke) -> bool:
-    return all(holds(box, x, y) for x, y in stroke.corners)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
@@ -14,6 +16,7 @@ from PIL import Image as Picture
 from PIL import ImageOps
 
 from backend.fetch import Web, origin
+from backend.picture_cache import PictureCache, PictureFile
 from model.errors import BadImage
 from model.values import Image
 
@@ -28,7 +31,7 @@ class ImageSource:
 
     `hostname` is Label Studio's address (with its sub-path, if any), which alone gets the `api_key`; `local_files_root`
     is the folder that Label Studio serves as local files, empty to ask Label Studio for them; `max_bytes` counts the
-    file, `max_pixels` the picture; `timeout_s` is in seconds.
+    file, `max_pixels` the picture; `timeout_s` is in seconds; `cache_bytes` bounds the decoded pictures that are kept.
     """
 
     hostname: str = ""
@@ -37,51 +40,63 @@ class ImageSource:
     max_bytes: int = 64 * MEGA
     max_pixels: int = 100 * MEGA
     timeout_s: float = 10.0
+    cache_bytes: int = 256 * MEGA
 
 
 class Images:
-    """Loads pictures; threads may share it."""
+    """Loads pictures, and keeps the latest of them decoded; threads may share it."""
 
     def __init__(self, source: ImageSource) -> None:
         self.source = source
         self.web = Web(_with_scheme(source.hostname), source.api_key, source.max_bytes, source.timeout_s)
+        self.cache = PictureCache(source.cache_bytes, partial(decode, max_pixels=source.max_pixels))
 
     def load(self, url: str, *, task_id: int | None = None, hostname: str | None = None) -> Image:
         """The picture (H, W, 3) behind the address, turned as its EXIF data say, on white where it is transparent.
 
         `hostname` is the server's own word for its address, used where none is configured; `task_id` is needed for
-        pictures in cloud storage. Raises BadImage with a message for the annotator or the operator.
+        pictures in cloud storage. The array is read-only, as others may look at it too: a picture is fetched and
+        decoded once for all who ask. Raises BadImage with a message for the annotator or the operator.
         """
-        return decode(self._read(url.strip(), task_id, hostname or ""), self.source.max_pixels)
+        return self.cache.get(self._file(url.strip(), task_id, hostname or ""))
 
-    def _read(self, url: str, task_id: int | None, hostname: str) -> bytes:
+    def _file(self, url: str, task_id: int | None, hostname: str) -> PictureFile:
         scheme = _scheme(url)
         server = _with_scheme(self.source.hostname or hostname)
         if scheme == "data":
-            return _data_uri(url, self.source.max_bytes)
+            address = hashlib.blake2b(url.encode(errors="replace"), digest_size=16).hexdigest()
+            return PictureFile(f"data:{address}", "itself", partial(_data_uri, url, self.source.max_bytes))
         if scheme in CLOUD_SCHEMES:
-            return self.web.get(_on_server(server, _presign_path(url, task_id)))
+            return self._on_web(_on_server(server, _presign_path(url, task_id)))
         if scheme in ("http", "https"):
             known = [_with_scheme(name) for name in (self.source.hostname, hostname) if name]
             if origin(url) not in [origin(name) for name in known]:
-                return self.web.get(url)
+                return self._on_web(url)
             url = _path_and_query(url)
         path = _local_path(url, self.source.local_files_root)
-        return self.web.get(_on_server(server, url)) if path is None else self._file(path)
+        return self._on_web(_on_server(server, url)) if path is None else self._on_disk(path)
 
-    def _file(self, path: Path) -> bytes:
-        """Read a file below the root; links are followed before that is checked."""
+    def _on_web(self, url: str) -> PictureFile:
+        return PictureFile(url, None, partial(self.web.get, url))
+
+    def _on_disk(self, path: Path) -> PictureFile:
+        """A file below the root; links are followed before that is checked."""
         file = path.resolve()
         if not file.is_relative_to(Path(self.source.local_files_root).resolve()):
             raise BadImage(f"image: {path.name} lies outside ANYWORD_LOCAL_FILES_ROOT")
         if not file.is_file():
             raise BadImage(f"image: there is no file {path.name} in ANYWORD_LOCAL_FILES_ROOT")
-        if file.stat().st_size > self.source.max_bytes:
+        state = file.stat()
+        if state.st_size > self.source.max_bytes:
             raise BadImage(f"image: {path.name} is larger than {self.source.max_bytes / MEGA:g} MB")
-        try:
-            return file.read_bytes()
-        except OSError as error:
-            raise BadImage(f"image: {path.name} cannot be read ({error.strerror})") from error
+        return PictureFile(f"file:{file}", (state.st_mtime_ns, state.st_size, state.st_ino), partial(_bytes_of, file))
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadImage(f"image: {file.name} cannot be read ({error.strerror})") from error
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
@@ -100,7 +115,8 @@ def decode(data: bytes, max_pixels: int) -> Image:
             f"image: {picture.width} x {picture.height} pixels are more than {max_pixels / MEGA:g} megapixels"
         )
     try:
-        return np.array(_as_rgb(ImageOps.exif_transpose(picture)))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return np.array(_as_rgb(picture))
     except Exception as error:
         raise BadImage("image: the file is damaged") from error
 
@@ -109,7 +125,7 @@ def _as_rgb(picture: Picture.Image) -> Picture.Image:
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         picture = Picture.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     ground = Picture.new("RGBA", picture.size, "white")
     ground.alpha_composite(picture.convert("RGBA"))
     return ground.convert("RGB")

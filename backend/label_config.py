@@ -119,6 +119,12 @@ def read(xml: str) -> LabelConfig:
     )
 
 
+def controls(xml: str) -> list[Element]:
+    """Every control on the picture that is served, in order. Raises Misconfigured as `read` does."""
+    image = read(xml).image
+    return [node for node in _controls(_parse(xml)) if _target(node) == image]
+
+
 def _parse(xml: str) -> Element:
     try:
         root: Element = fromstring(xml, forbid_dtd=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend import prompts, regions
+from backend import accepted, drafts, prompts, regions
 from backend.images import Images
+from backend.journal import Journal, Occasion, entry_of
 from backend.label_config import LabelConfig
 from backend.loading import Loader
 from backend.metrics import Metrics
+from backend.parts import parts, whole
 from backend.problems import Problem, problem
-from backend.prompts import Request
+from backend.prompts import Prompts, Request
+from backend.sessions import Place, Sessions, Turn
 from model.errors import BadImage
 from model.lane import Lane, Priority
 from model.values import Answer, Image, Query
@@ -22,17 +25,22 @@ from model.values import Answer, Image, Query
 logger = logging.getLogger(__name__)
 
 LOADING_PATIENCE = 30.0  # seconds that a prediction waits for the model
+LONGEST_NAME = 200  # characters of a project's or a task's name
 NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks without a prediction", "NotReached", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call of Label Studio: its tasks, the prompt's context, the labelling config and the server's address."""
+    """One call of Label Studio: its tasks, the prompt's context, the labelling config, the server's address.
+
+    `project` is "<id>.<created unix>", as Label Studio names it.
+    """
 
     tasks: Sequence[Any]
     context: object
     config: LabelConfig
     hostname: str
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Predictions:
     preset_batch: str
     separate_regions: bool
     batch_deadline: float  # seconds
+    sessions: Sessions = field(default_factory=Sessions)
+    journal: Journal = field(default_factory=Journal)
 
     def answer(self, ask: Ask) -> list[dict[str, Any] | Problem]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
@@ -64,46 +74,70 @@ class Predictions:
             trouble = problem(error)
         self.metrics.errors.labels(trouble.kind).inc()
         logger.error("Task %s: %s", _task_id(task), trouble.message)
+        self.journal.fail(trouble, f"task {_task_id(task)}, project {ask.project.partition('.')[0]}")
         if _interactive(ask.context) and ask.config.status:
-            return regions.prediction([regions.status_item(trouble.message, ask.config)], self.model_version)
+            message = (
+                f"busy, click again: {trouble.message}" if trouble.kind in ("Busy", "Superseded") else trouble.message
+            )
+            return regions.prediction([regions.status_item(message, ask.config)], self.model_version)
         return trouble
 
     def _predict(self, task: Any, ask: Ask) -> dict[str, Any]:
+        started = time.monotonic()
         with self.metrics.stages.labels("fetch").time():
             image = self._image(task, ask)
         with self.metrics.stages.labels("prompt").time():
-            request = prompts.read(task, ask.context, ask.config, (image.shape[0], image.shape[1]))
-        answer = self._segment(image, request)
+            size = (image.shape[0], image.shape[1])
+            said = prompts.read(ask.context, ask.config, size)
+            request, turn = self._fused(said, task, ask, size)
+        answer = self._segment(image, request, turn)
         with self.metrics.stages.labels("encode").time():
-            items = regions.results(answer, request, ask.config)
-        self.metrics.regions.inc(len({item["id"] for item in items}))
+            if not request.interactive:
+                answer = accepted.without_doubles(answer, request, task, ask.config)
+            found = regions.named(answer, request, ask.config)
+            items = regions.results(found, ask.config, answer.warnings)
+        if turn is not None:
+            self.sessions.remember(turn, request, found)
+        self.metrics.regions.inc(len(found))
         message = regions.message(answer, request)
         logger.log(logging.WARNING if answer.warnings else logging.INFO, "Task %s: %s", _task_id(task), message)
+        occasion = Occasion(ask.project, str(_task_id(task)), time.monotonic() - started, message)
+        self.journal.record(entry_of(occasion, image, request, answer))
         if request.interactive and ask.config.status:
             items.append(regions.status_item(message, ask.config))
         return regions.prediction(items, self.model_version)
 
+    def release(self, task: Any, ask: Ask) -> None:
+        """Forget what was asked about a task: the annotator has left it."""
+        self.sessions.end(_place(task, ask))
+
+    def _fused(self, said: Prompts | None, task: Any, ask: Ask, size: tuple[int, int]) -> tuple[Request, Turn | None]:
+        """What the prompts and those before them ask for; without prompts, whatever the labels name."""
+        if said is None:
+            return prompts.pre_annotation(ask.config), None
+        return self.sessions.fuse(_place(task, ask), said, drafts.read(task, ask.config, size), size)
+
     def _image(self, task: Any, ask: Ask) -> Image:
-        data = task.get("data") if isinstance(task, Mapping) else None
-        url = data.get(ask.config.data_key) if isinstance(data, Mapping) else None
-        if not isinstance(url, str) or not url:
+        url = _address(task, ask.config)
+        if not url:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
         return self.images.load(url, task_id=task.get("id"), hostname=ask.hostname)
 
-    def _segment(self, image: Image, request: Request) -> Answer:
+    def _segment(self, image: Image, request: Request, turn: Turn | None) -> Answer:
         preset = self.preset_interactive if request.interactive else self.preset_batch
         query = replace(request.query, separate=self.separate_regions, preset=preset)
         if not query.clauses and not query.hints:
             return Answer(())  # a pre-annotation for a config without labels
-        engine = self.loader.wait(LOADING_PATIENCE)
+        engine, asked = self.loader.wait(LOADING_PATIENCE), parts(replace(request, query=query))
         priority, queued = _priority(request, query), time.monotonic()
 
         def job() -> Answer:
             self.metrics.stages.labels("wait").observe(time.monotonic() - queued)
             with self.metrics.stages.labels("segment").time():
-                return engine.segment(image, query, lambda: self.lane.give_way(priority))
+                answers = [engine.segment(image, part.query, lambda: self.lane.give_way(priority)) for part in asked]
+            return whole(asked, answers)
 
-        return self.lane.run(job, priority)
+        return self.lane.run(job, priority, None if turn is None else turn.annotator)
 
 
 def _priority(request: Request, query: Query) -> Priority:
@@ -120,6 +154,18 @@ def _event(context: object) -> object:
 
 def _interactive(context: object) -> bool:
     return isinstance(context, Mapping) and bool(context.get("result"))
+
+
+def _place(task: Any, ask: Ask) -> Place:
+    project, name = ask.project[:LONGEST_NAME], str(_task_id(task))[:LONGEST_NAME]
+    return Place(ask.hostname, project, name, hash(_address(task, ask.config)))
+
+
+def _address(task: Any, config: LabelConfig) -> str | None:
+    """Where the task's picture is, if it has one."""
+    data = task.get("data") if isinstance(task, Mapping) else None
+    url = data.get(config.data_key) if isinstance(data, Mapping) else None
+    return url if isinstance(url, str) else None
 
 
 def _task_id(task: Any) -> object:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import HTTPException
 
-from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory
+from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory, Superseded
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ STATUSES: dict[type[AnywordError], int] = {
     BadImage: 422,
     Misconfigured: 422,
     Busy: 503,
+    Superseded: 503,
     OutOfMemory: 507,
 }
 REASON_LENGTH = 240  # characters; a status line of a few kilobytes is refused by some proxies

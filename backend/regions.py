@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -21,31 +22,50 @@ SAME_OBJECT = 0.7  # intersection over union at which two names of one label hav
 LONGEST_QUOTE = 40  # characters of the annotator's text that a message repeats
 
 
-def results(answer: Answer, request: Request, config: LabelConfig) -> list[Item]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A region of an answer, as Label Studio will know it."""
+
+    id: str
+    segment: Segment
+    label: str | None
+
+
+def named(answer: Answer, request: Request, config: LabelConfig) -> tuple[Region, ...]:
+    """The regions with pixels and without doubles, each with its id and its label.
+
+    An empty mask is no region: the editor would show a suggestion without pixels. A region that refines another one
+    has that one's id, so that accepting it replaces that one; any other has a long id of its own.
+    """
+    found = _found(answer, request)
+    ids = _ids(found, request)
+    return tuple(
+        Region(name, segment, label_of(segment, request, config)) for name, segment in zip(ids, found, strict=True)
+    )
+
+
+def results(found: Sequence[Region], config: LabelConfig, warnings: Sequence[str] = ()) -> list[Item]:
     """The result items of all regions, masks of the picture's size.
 
     A control with labels of its own gets one item a region; a bare Brush or Bitmask gets two with one id, mask and
-    labels, as the editor writes them. An empty mask gives none: the editor would show a suggestion without pixels.
-    The answer's warnings go into each item's `meta`, which Label Studio keeps and shows beside the region.
+    labels, as the editor writes them. The answer's warnings go into each item's `meta`, which Label Studio keeps and
+    shows beside the region.
     """
-    meta = {"meta": {"text": list(answer.warnings)}} if answer.warnings else {}
-    return [
-        {**item, **meta}
-        for segment in _found(answer, request)
-        for item in _items(segment, label_of(segment, request, config), config)
-    ]
+    meta = {"meta": {"text": list(warnings)}} if warnings else {}
+    return [{**item, **meta} for region in found for item in _items(region, config)]
 
 
 def label_of(segment: Segment, request: Request, config: LabelConfig) -> str | None:
-    """The label of a region: the one its clause was written for, else the longest one that the phrase names, else the
-    one that points or boxes were drawn with, else the only one there is.
+    """The label of a region: the one its clause was written for, else the one that points or boxes were drawn with,
+    else the longest one that the phrase names, else the only one there is.
 
     None where nothing tells: a wrong label is overlooked more easily than a missing one.
     """
     explicit = None if segment.clause is None else request.labels[segment.clause]
-    named = None if segment.phrase is None else _named(segment.phrase, config)
+    drawn = None if segment.hint is None else request.selected
+    spoken = None if segment.phrase is None else _named(segment.phrase, config)
     things = config.foreground
-    return explicit or named or request.selected or (things[0].value if len(things) == 1 else None)
+    return explicit or drawn or spoken or request.selected or (things[0].value if len(things) == 1 else None)
 
 
 def message(answer: Answer, request: Request) -> str:
@@ -53,7 +73,8 @@ def message(answer: Answer, request: Request) -> str:
     found = _found(answer, request)
     absent = list(dict.fromkeys(finding.phrase.text for finding in answer.findings if not finding.present))
     looked_for = {finding.clause for finding in answer.findings} | {segment.clause for segment in answer.segments}
-    unclear = [clause.text for index, clause in enumerate(request.query.clauses) if index not in looked_for]
+    clauses = () if request.query.hints else request.query.clauses  # of what was pointed at, a text picks the best
+    unclear = [clause.text for index, clause in enumerate(clauses) if index not in looked_for]
     parts = [_count(found)] if found else []
     parts += [f"no {_quote(' or '.join(absent))} found in the picture"] if absent else []
     parts += [f'no thing is named in "{_quote("; ".join(unclear))}"'] if unclear else []
@@ -81,7 +102,7 @@ def prediction(items: Sequence[Mapping[str, Any]], model_version: str) -> Item:
 def _found(answer: Answer, request: Request) -> list[Segment]:
     """The segments with pixels, without those that another name of the same label found better."""
     kept: list[Segment] = []
-    for segment in sorted(answer.segments, key=lambda segment: -segment.score):
+    for segment in sorted(answer.segments, key=lambda segment: -_score(segment.score)):
         if segment.mask.any() and not any(_same_object(segment, other, request) for other in kept):
             kept.append(segment)
     return [segment for segment in answer.segments if any(segment is other for other in kept)]
@@ -97,10 +118,20 @@ def _same_object(one: Segment, other: Segment, request: Request) -> bool:
     return iou(one.mask, other.mask) >= SAME_OBJECT
 
 
-def _items(segment: Segment, label: str | None, config: LabelConfig) -> list[Item]:
+def _ids(found: Sequence[Segment], request: Request) -> list[str]:
+    """The id that a hint asks for goes to its first segment."""
+    ids: list[str] = []
+    for segment in found:
+        wanted = request.pointed[segment.hint].region if request.pointed and segment.hint is not None else ""
+        ids.append(wanted if wanted and wanted not in ids else uuid4().hex)
+    return ids
+
+
+def _items(region: Region, config: LabelConfig) -> list[Item]:
+    segment, label = region.segment, region.label
     height, width = segment.mask.shape
     common = {
-        "id": uuid4().hex,  # a short id may name another region, which the editor would then replace
+        "id": region.id,
         "to_name": config.image,
         "original_width": width,
         "original_height": height,

@@ -7,13 +7,18 @@ import json
 from collections import OrderedDict
 from typing import Any
 
-from flask import Response, abort, jsonify, request
+from flask import Response, abort, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from werkzeug.exceptions import MethodNotAllowed
 
 from backend import label_config
-from backend.loading import Loader
-from backend.metrics import Metrics
+from backend.advice import advice
+from backend.events import Events, event_of
+from backend.journal import Journal, Project
+from backend.openapi import description
+from backend.pages import wants_page
 from backend.predictions import Ask, Predictions
+from backend.prefetch import Prefetch
 from backend.problems import Problem, problem
 from backend.settings import Settings
 from model.errors import Misconfigured
@@ -26,11 +31,16 @@ PROJECTS_REMEMBERED = 1000
 class Service:
     """The routes; what they remember is each project's server address."""
 
-    def __init__(self, settings: Settings, predictions: Predictions, loader: Loader, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, predictions: Predictions, events: Events, prefetch: Prefetch, journal: Journal
+    ) -> None:
         self._settings = settings
         self._predictions = predictions
-        self._loader = loader
-        self._metrics = metrics
+        self._loader = predictions.loader
+        self._metrics = predictions.metrics
+        self._events = events
+        self._prefetch = prefetch
+        self._journal = journal
         self._hostnames: OrderedDict[str, str] = OrderedDict()
 
     def health(self) -> Response:
@@ -40,10 +50,12 @@ class Service:
     def setup(self) -> Response:
         """Check the labelling config of a project and name the model."""
         body = self._body()
-        label_config.read(_required(body, "schema", str))
+        schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
+        label_config.read(schema)
+        self._journal.see(Project(str(body.get("project")), hostname, advice(schema)))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
-        self._hostnames[str(body.get("project"))] = str(body.get("hostname") or "")
+        self._hostnames[str(body.get("project"))] = hostname
         if len(self._hostnames) > PROJECTS_REMEMBERED:
             self._hostnames.popitem(last=False)
         return jsonify(model_version=self._predictions.model_version)
@@ -56,9 +68,13 @@ class Service:
             tasks=_required(body, "tasks", list),
             context=params.get("context") if isinstance(params, dict) else None,
             config=label_config.read(_required(body, "label_config", str)),
-            hostname=self._hostnames.get(str(body.get("project")), ""),
+            hostname=str(body.get("hostname") or self._hostnames.get(str(body.get("project")), "")),
+            project=str(body.get("project")),
         )
+        if event_of(ask.context) is not None:
+            return jsonify(results=self._events.answer(ask))
         outcomes = self._predictions.answer(ask)
+        self._prefetch.asked(ask)
         troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
         if troubles and len(troubles) == len(outcomes):
             return _refusal(troubles[0])
@@ -84,6 +100,10 @@ class Service:
         """Counts and times in Prometheus' text format."""
         return Response(generate_latest(self._metrics.registry), content_type=CONTENT_TYPE_LATEST)
 
+    def openapi(self) -> Response:
+        """Describe every route as OpenAPI does."""
+        return jsonify(description())
+
     def guard(self) -> None:
         """Ask for the password where one is set, and turn away bodies that are too large."""
         if not _welcome(self._settings):
@@ -97,7 +117,12 @@ class Service:
         """Turn any error into a status, a reason phrase and a message."""
         trouble = problem(error)
         self._metrics.errors.labels(trouble.kind).inc()
-        return _refusal(trouble)
+        if request.method == "POST":  # what Label Studio asks; a mistyped address in a browser tells nobody anything
+            self._journal.fail(trouble, ", ".join([request.path, *g.get("project", ())]))
+        response = _refusal(trouble)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        return response
 
     def count(self, response: Response) -> Response:
         """Count the answer by route and status."""
@@ -114,11 +139,12 @@ class Service:
             abort(400, "The request is not valid JSON")
         if not isinstance(body, dict):
             abort(400, "The request has to be a JSON object")
+        g.project = [f"project {str(body['project']).partition('.')[0]}"] if "project" in body else []
         return body
 
 
 def _welcome(settings: Settings) -> bool:
-    if not settings.basic_auth_user or request.path in WITHOUT_PASSWORD:
+    if not settings.basic_auth_user or (request.path in WITHOUT_PASSWORD and not wants_page()):
         return True
     given = request.authorization
     if given is None or given.type != "basic":

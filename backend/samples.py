@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pictures
 
-from backend import bitmask, rle
+from backend import bitmask, configs, rle
 from model.embedded.scenes import SHAPES, Scene, Thing, draw
 from model.geometry import iou
 from model.values import Image, Mask
@@ -23,15 +23,7 @@ Items = list[dict[str, Any]]
 FIRST_SEED = 10_500_000  # no training set holds seeds between ten and twenty million
 LEAST_SHARE = 0.01  # of the picture; a smaller thing is mostly covered by others
 LABELS = "".join(f'<Label value="{shape.capitalize()}"/>' for shape in SHAPES)
-CONFIG = f"""<View>
-  <Labels name="label" toName="image">{LABELS}</Labels>
-  <KeyPoint name="point" toName="image" smart="true" smartOnly="true"/>
-  <Rectangle name="box" toName="image" smart="true" smartOnly="true"/>
-  <TextArea name="prompt" toName="image" maxSubmissions="1" editable="true" showSubmitButton="true"/>
-  <TextArea name="status" toName="image" editable="false" smart="false"/>
-  <Bitmask name="mask" toName="image" smart="false"/>
-  <Image name="image" value="$image" zoom="true" zoomControl="true"/>
-</View>"""
+CONFIG = configs.labelled(configs.BITMASK.xml, LABELS)
 SCRIBBLE_CONFIG = CONFIG.replace("<Bitmask ", '<Brush name="scribble" toName="image" smart="true"/>\n  <Bitmask ')
 CLASSIC_CONFIG = f"""<View>
   <Image name="image" value="$image" zoom="true" zoomControl="true"/>

@@ -19,6 +19,7 @@ class AttentionConfig:
     resolution_weights: tuple[float, ...] = (0.7, 0.3)  # coarsest first (iSeg, 16 and 32 of 64 cells)
     pooling: int = 0  # seeds per side of the clusters that maps are averaged over (only in iSeg's code: 6); 0: none
     modifier_weight: float = 0.3  # share of the modifiers' maps in a phrase's map; ours
+    draws: int = 1  # passes with other noise that attention is the mean of; ours (Segment Anyword: all DDIM steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,13 @@ class SelectionConfig:
     """From candidate masks to segments. Ours."""
 
     presence: float = 0.0  # least evidence (mean attention of a phrase's words in a mask) of an object; 0: not measured
+    templates: tuple[str, ...] = ()  # more templates than the engine's that evidence is read under; the mean counts
     agreement: float = 0.6  # weight of the agreement with the scores against SAM's own IoU prediction
     hint_agreement: float = 0.0  # the same where somebody pointed and no text came along: SAM knows best; ours
     overlap: float = 0.6  # IoU above which two answers to one phrase are the same object
+    steadiness: float = 0.5  # weight of the agreement with the mask that clicks refine against SAM's own IoU prediction
+    snapping: float = 4.5  # how far a border may move to an edge, in cells of SAM's low-resolution frame; 0: not at all
+    specks: float = 0.0005  # least share of the picture for a part of a mask, or a hole in it; 0: all are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class EngineConfig:
     refine: RefineConfig = field(default_factory=RefineConfig)
     prompting: PromptingConfig = field(default_factory=PromptingConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
+    presences: Mapping[str, float] = field(default_factory=dict)  # selection.presence under presets that differ in it
     template: str = "a photograph of {} and other objects and background"  # iSeg, section 7 of its code notes
     cache_bytes: int = CACHE_BYTES
 

@@ -40,7 +40,7 @@ class Engine:
         self._cache = Cache(config.cache_bytes) if cache is None else cache
 
     def segment(self, image: Image, query: Query, give_way: GiveWay = lambda: None) -> Answer:
-        """Answer a query about an image (H, W, 3); a query that asks for nothing finds nothing.
+        """Answer a query about an image (H, W, 3); a query that asks for nothing finds nothing, but has it encoded.
 
         `give_way` is called between the steps of long work. Raises BadQuery for a query that cannot be answered,
         BadImage for a picture without pixels, and OutOfMemory.
@@ -55,12 +55,18 @@ class Engine:
     def _answer(self, image: Image, query: Query, give_way: GiveWay) -> Answer:
         wordings = self.words(image, query)
         seen, sight, config = self.see(image), self.sight, self.config.selection
+        if not query.clauses and not query.hints:
+            give_way()
+            sight.latents(seen)
         located = [each for wording in wordings for each in locate(sight, seen, wording, give_way)]
         warnings = tuple(dict.fromkeys(each.warning for each in located if each.warning))
         if query.hints:
             return Answer(pointed(sight, seen, query.hints, located), (), warnings)
         offered = propose(sight, seen, located)
-        found = [objects(sight, seen, each, offered, number) for number, each in enumerate(located)]
+        found = []
+        for number, each in enumerate(located):
+            give_way()
+            found.append(objects(sight, seen, each, offered, number))
         chosen = list(zip(located, exclusive(found, config.overlap), strict=True))
         segments = [
             segment for each, choices in chosen for segment in segments_of(sight, seen, each, choices, query.separate)

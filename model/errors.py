@@ -21,6 +21,10 @@ class Busy(AnywordError):
         self.retry_after = retry_after
 
 
+class Superseded(Busy):
+    """Something newer or more urgent took this job's place; whoever waits may ask again."""
+
+
 class OutOfMemory(AnywordError):
     """The accelerator or the machine has too little memory for this picture."""
 

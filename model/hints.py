@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from model.values import Box, Hint, Mask, MaskPrompt, Point, Stroke
 
 POINTS = 5  # of a line that SAM is given; ours
 SPACING = 0.1  # between those points at least, in shorter sides of the picture; ours
+LOGITS = 32.0  # largest logit of a mask prompt; ours
 PARTS = 8  # of a cell's side, by which a box's cover is measured; ours
 
 
@@ -85,11 +86,34 @@ def hint_prompt(hint: Hint, size: tuple[int, int]) -> MaskPrompt:
     A line gives up to five points, evenly spaced along it and away from its ends (ours). One positive click alone is
     ambiguous, so SAM gives three masks (SAM's own advice); else one. The hint has passed `check`.
     """
-    points = [*hint.points, *(point for stroke in hint.strokes for point in points_along(stroke, size))]
+    points = marks(hint, size)
     coords = np.array([(point.x, point.y) for point in points], np.float32).reshape(-1, 2)
     labels = np.array([point.positive for point in points], np.int64)
     box = None if hint.box is None else bounds(hint.box, size)
     return MaskPrompt(coords, labels, box=box, multimask_output=box is None and len(coords) == 1)
+
+
+def hint_prompts(hint: Hint, size: tuple[int, int]) -> tuple[MaskPrompt, ...]:
+    """The ways to ask SAM for a hint: by itself and, where it refines an answer, with that answer's logits as well.
+
+    Logits go in as SAM's trainer gives them, within 32 of 0 (Segment Anything, appendix A). Marks that are all
+    negative say nothing by themselves.
+    """
+    alone = hint_prompt(hint, size)
+    if hint.previous is None:
+        return (alone,)
+    again = replace(alone, mask_input=hint.previous.clip(-LOGITS, LOGITS), multimask_output=False)
+    return (again, alone) if alone.box is not None or alone.point_labels.any() else (again,)
+
+
+def marks(hint: Hint, size: tuple[int, int]) -> tuple[Point, ...]:
+    """The points that an answer has to obey: the clicks, and those of the lines that SAM is given."""
+    return (*hint.points, *(point for stroke in hint.strokes for point in points_along(stroke, size)))
+
+
+def pixel_of(point: Point, size: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of the pixel that a point in a picture of `size` (H, W) lies on; on the far rim, the last one."""
+    return min(int(point.y), size[0] - 1), min(int(point.x), size[1] - 1)
 
 
 def points_along(stroke: Stroke, size: tuple[int, int]) -> tuple[Point, ...]:
@@ -110,11 +134,13 @@ def check(hint: Hint, size: tuple[int, int]) -> None:
         raise BadQuery("a line without any point: draw it over the object again")
     _check_inside("point", [(point.x, point.y) for point in hint.points], size)
     _check_inside("line's point", [corner for stroke in hint.strokes for corner in stroke.corners], size)
-    marks: tuple[Point | Stroke, ...] = (*hint.points, *hint.strokes)
-    if hint.box is None and not any(mark.positive for mark in marks):
+    pointed: tuple[Point | Stroke, ...] = (*hint.points, *hint.strokes)
+    if hint.box is None and hint.previous is None and not any(mark.positive for mark in pointed):
         raise BadQuery("only negative points or lines: add one positive point or line on the object")
     if hint.box is not None and not box_mask(hint.box, (256, 256), size).any():
         raise BadQuery("the box is empty or outside the picture: draw it around the object")
+    if hint.previous is not None and not (hint.previous.ndim == 2 and np.isfinite(hint.previous).all()):
+        raise BadQuery("the mask to refine is no mask of this picture: start again with one click")
 
 
 def _check_inside(name: str, points: list[tuple[float, float]], size: tuple[int, int]) -> None:

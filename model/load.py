@@ -43,14 +43,15 @@ def load_engine(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Engine:
     Raises Misconfigured where a path, a device or a type cannot be used.
     """
     quiet()
-    device, dtype = _device(paths.device), _dtype(paths.dtype)
+    device, dtype = device_named(paths.device), _dtype(paths.dtype)
     backbone = load_backbone(paths.backbone or str(WEIGHTS / "backbone"), device, dtype)
     segmenter = load_sam(paths.segmenter or str(WEIGHTS / "segmenter"), device, dtype)
     parser = load_parser(paths.parser or str(WEIGHTS / "parser"))
     proposer = load_proposer(paths.proposer or str(WEIGHTS / "proposer"), device, dtype, paths.clip)
     if paths.lora:
         backbone.adapt(Path(paths.lora))
-    config = overridden(EngineConfig(cache_bytes=cache_bytes), backbone.profile.constants)
+    plain = EngineConfig(cache_bytes=cache_bytes, presences=backbone.profile.presences)
+    config = overridden(plain, backbone.profile.constants)
     return Engine(Models(backbone, segmenter, parser, proposer), config)
 
 
@@ -60,7 +61,8 @@ def quiet() -> None:
     diffusers.utils.logging.disable_progress_bar()
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
+    """The device that a name means; an empty one means CUDA where there is one. Raises Misconfigured."""
     if not name:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -41,7 +41,10 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
     scores = bind(attention, wording.sought, config.attention)
     refined = brightest(refine(scores, attention.broad, attention.among, config.refine).scores).cpu().numpy()
     gathered = _clusters(attention, wording, config)
-    proof = [_evidence(sight, seen, wording, attention, each) for each in wording.sought]
+    proof = []
+    for each in wording.sought:
+        give_way()
+        proof.append(_evidence(sight, seen, wording, attention, each))
     rows = zip(wording.sought, refined, proof, gathered, strict=True)
     return [Located(*row, inverted.warning) for row in rows]
 
@@ -58,12 +61,16 @@ def _evidence(sight: Sight, seen: Seen, wording: Wording, attention: Attention, 
     """The evidence (g, g) for a phrase, read from attention to the phrase alone and as it stands (ours).
 
     Phrases of one text share a cell's attention, so the evidence for one would depend on how many stand beside it; and
-    an inverted prompt is fitted to the picture whether or not the picture shows what it names.
+    an inverted prompt is fitted to the picture whether or not the picture shows what it names. Under several templates
+    the mean counts, as CLIP's prompt ensembles have it.
     """
-    plain = sight.config.inversion.objective == "none" and not sight.config.inversion.trace
-    if plain and len(wording.sought) == 1:
-        return evidence(attention, sought, sight.config.attention)
-    models, template = sight.models, sight.config.template
-    (alone,) = word([Clause(sought.phrase.text, name=True)], models.parser, models.backbone, template)
-    untouched = replace(sight, config=replace(sight.config, inversion=InversionConfig()))
-    return evidence(untouched.attend(seen, alone, lambda: None)[0], alone.sought[0], sight.config.attention)
+    config, models = sight.config, sight.models
+    plain = config.inversion.objective == "none" and not config.inversion.trace
+    if plain and len(wording.sought) == 1 and not config.selection.templates:
+        return evidence(attention, sought, config.attention)
+    untouched = replace(sight, config=replace(config, inversion=InversionConfig()))
+    found = []
+    for template in (config.template, *config.selection.templates):
+        (alone,) = word([Clause(sought.phrase.text, name=True)], models.parser, models.backbone, template)
+        found.append(evidence(untouched.attend(seen, alone, lambda: None)[0], alone.sought[0], config.attention))
+    return torch.stack(found).mean(0)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-import torch
 
 from model.clusters import cluster_prompt, plain_mask
 from model.config import EngineConfig
@@ -14,6 +13,7 @@ from model.locating import Located
 from model.prompting import Blob, blob_prompts, blobs
 from model.proposals import frame_of, joining
 from model.selection import Choice, best, distinct, placed, with_evidence
+from model.shaping import shaped
 from model.sight import Seen, Sight
 from model.values import MaskPrompt, Proposals, Segment
 
@@ -62,15 +62,16 @@ def segments_of(sight: Sight, seen: Seen, located: Located, choices: Sequence[Ch
     """One segment for each object, or one for all of them; empty masks are no segments."""
     if not choices:
         return []
-    logits = torch.from_numpy(np.stack([choice.low_res_mask for choice in choices]))
-    masks = sight.models.segmenter.enlarge(seen.embedding, logits)
+    phrase, clause, best_one = located.sought.phrase, located.sought.clause, choices[0]
     if not sight.config.syntax.decode:
-        masks, choices = plain_mask(located.scores, seen.size)[None], choices[:1]
-    elif not separate:
-        masks, choices = np.any(masks, axis=0)[None], choices[:1]
-    phrase, clause = located.sought.phrase, located.sought.clause
+        mask = plain_mask(located.scores, seen.size)
+        return [Segment(mask, best_one.score, phrase, clause, presence=best_one.evidence)] if mask.any() else []
+    shapes = [(shaped(sight, seen, choice.low_res_mask), choice.low_res_mask) for choice in choices]
+    if not separate:
+        masks, logits = zip(*shapes, strict=True)
+        shapes = [(np.any(masks, axis=0), np.max(logits, axis=0))]
     return [
-        Segment(mask, choice.score, phrase, clause, presence=choice.evidence)
-        for mask, choice in zip(masks, choices, strict=True)
+        Segment(mask, choice.score, phrase, clause, presence=choice.evidence, low_res_mask=logits)
+        for (mask, logits), choice in zip(shapes, choices, strict=separate)
         if mask.any()
     ]

@@ -1,4 +1,4 @@
-"""Pictures for people: masks drawn over an image, maps as colours."""
+"""Pictures for people: masks, points and boxes drawn over an image, maps as colours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Image, Mask
+from model.values import Image, Mask, MaskPrompt
 
 TINTS = ((230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240))
+POSITIVE, NEGATIVE, BOX = (60, 200, 90), (230, 40, 60), (255, 225, 25)
 
 
 def overlay(image: Image, masks: Sequence[Mask]) -> Image:
@@ -29,3 +30,19 @@ def heat(scores: NDArray[np.float32], size: tuple[int, int]) -> Image:
     grey = (255 * scores.clip(0, 1)).astype(np.uint8)
     large = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_NEAREST)
     return cv2.cvtColor(cv2.applyColorMap(large, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def marked(image: Image, prompts: Sequence[MaskPrompt]) -> Image:
+    """The image (H, W, 3), dimmed, with the boxes and the points of mask prompts: green on the object, red off it."""
+    picture = (0.6 * image).astype(np.uint8)
+    radius = max(4, max(image.shape) // 48)
+    for prompt in prompts:
+        if prompt.box is not None:
+            x0, y0, x1, y1 = (round(float(side)) for side in prompt.box)
+            cv2.rectangle(picture, (x0, y0), (x1, y1), BOX, max(1, radius // 2))
+    for prompt in prompts:
+        for (x, y), label in zip(prompt.point_coords, prompt.point_labels, strict=True):
+            at = round(float(x)), round(float(y))
+            cv2.circle(picture, at, radius + 1, (255, 255, 255), -1, cv2.LINE_AA)
+            cv2.circle(picture, at, radius, POSITIVE if label else NEGATIVE, -1, cv2.LINE_AA)
+    return picture

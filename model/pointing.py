@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.hints import hint_channels, hint_prompt, merged
+from model.hints import hint_channels, hint_prompts, marks, merged
 from model.locating import Located
 from model.refine import refine
-from model.selection import best
+from model.refinement import obedient, refined
+from model.selection import Choice, best
+from model.shaping import shaped
 from model.sight import Seen, Sight
-from model.values import Hint, Segment
+from model.values import Candidates, Hint, Segment
 from model.wording import Wording
 
 
 def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> tuple[Segment, ...]:
     """Ask SAM for each hint; where text came along, it says which of SAM's candidates is meant."""
-    segmenter, selection = sight.models.segmenter, sight.config.selection
-    candidates = segmenter.decode(seen.embedding, [hint_prompt(hint, seen.size) for hint in hints])
+    asked = [hint_prompts(hint, seen.size) for hint in hints]
+    answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
     segments = []
-    for number, (hint, each) in enumerate(zip(hints, candidates, strict=True)):
-        weight = selection.agreement if located else selection.hint_agreement
-        scores = hint_scores(sight, seen, hint) if weight else np.ones((1, 1), np.float32)
-        meant = max(located, key=lambda phrase: float((phrase.scores * scores).sum()), default=None)
-        choice = best([each], np.sqrt(meant.scores * scores) if meant else scores, weight)
-        mask = segmenter.enlarge(seen.embedding, torch.from_numpy(choice.low_res_mask[None]))[0]
+    for number, (hint, prompts) in enumerate(zip(hints, asked, strict=True)):
+        choice, meant = answered(sight, seen, hint, located, list(islice(answers, len(prompts))))
+        mask = shaped(sight, seen, choice.low_res_mask, marks(hint, seen.size))
         if mask.any():
             phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
-            segments.append(Segment(mask, choice.score, phrase, clause, number))
+            segments.append(Segment(mask, choice.score, phrase, clause, number, low_res_mask=choice.low_res_mask))
     return tuple(segments)
+
+
+def answered(
+    sight: Sight, seen: Seen, hint: Hint, located: Sequence[Located], candidates: Sequence[Candidates]
+) -> tuple[Choice, Located | None]:
+    """The candidate that a hint means, and the phrase that it points at, where text came along."""
+    selection = sight.config.selection
+    weight = selection.agreement if located else selection.hint_agreement
+    scores = hint_scores(sight, seen, hint) if weight else np.ones((1, 1), np.float32)
+    meant = max(located, key=lambda phrase: float((phrase.scores * scores).sum()), default=None)
+    if hint.previous is not None:
+        return refined(hint, candidates, seen.size, selection.steadiness), meant
+    wanted = np.sqrt(meant.scores * scores) if meant else scores
+    return best(obedient(candidates, marks(hint, seen.size), seen.size), wanted, weight), meant
 
 
 def hint_scores(sight: Sight, seen: Seen, hint: Hint) -> NDArray[np.float32]:

@@ -41,8 +41,11 @@ class Backbone(Protocol):
     def encode(self, canvas: Image) -> torch.Tensor:
         """Latents (1, c, s, s) of a square picture (S, S, 3)."""
 
-    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Attention:
-        """One noised pass at the fixed timestep, stopped after the last layer read. Differentiable in embeddings."""
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> Attention:
+        """One noised pass at the fixed timestep, stopped after the last layer read. Differentiable in embeddings.
+
+        `draw`: the number of the noise, which is the same for the same number.
+        """
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable in embeddings."""

@@ -15,7 +15,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "inversion": {"objective": "denoising", "steps": 8},
         "syntax": {"prompts": "both"},
         "proposals": {"join": True, "least": 0.6, "most": 2},
-        "selection": {"agreement": 0.5},  # proposals are sure of themselves: the refined map has to decide
+        "attention": {"draws": 2},
+        "selection": {
+            "agreement": 0.5,  # proposals are sure of themselves: the refined map has to decide
+            "templates": ("a {}", "{}", "the {} and background"),
+        },
     },
 }
 
@@ -24,4 +28,5 @@ def under(config: EngineConfig, preset: str) -> EngineConfig:
     """A configuration as a preset changes it. Raises BadQuery for a name that is not there."""
     if preset not in PRESETS:
         raise BadQuery(f"no preset '{preset}': use one of {', '.join(PRESETS)}")
-    return overridden(config, PRESETS[preset])
+    presence = config.presences.get(preset, config.selection.presence)
+    return overridden(overridden(config, PRESETS[preset]), {"selection": {"presence": presence}})

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from model.alignment import enhance, pieces_of, tokens_of
-from model.cache import Cache, image_key
+from model.cache import Cache
 from model.canvas import to_canvas
 from model.clustering import Views, cluster
 from model.config import EngineConfig
-from model.inversion import GiveWay, Inverted, Subject, invert, trace
+from model.fingerprint import image_key
+from model.inversion import GiveWay, Inverted, Subject, invert, plus, trace
 from model.ports import Backbone, Parser, Proposer, Segmenter
 from model.values import Attention, Image, ImageEmbedding, Phrase, Word
 from model.wording import Sought, Wording
@@ -67,9 +68,20 @@ class Sight:
             latents, steps = self.latents(seen), self.config.inversion.trace
             if steps:
                 return trace(self.models.backbone, latents, inverted.embeddings, steps, give_way)
-            return self.models.backbone.attend(latents, inverted.embeddings)
+            return self._drawn(latents, inverted.embeddings, give_way)
 
         return self.cache.get(("attention", *text), look), inverted
+
+    def _drawn(self, latents: torch.Tensor, embeddings: torch.Tensor, give_way: GiveWay) -> Attention:
+        """The mean over passes with different noise."""
+        draws = self.config.attention.draws
+        total: Attention | None = None
+        for draw in range(draws):
+            if draw:
+                give_way()
+            total = plus(total, self.models.backbone.attend(latents, embeddings, draw), 1 / draws)
+        assert total is not None, "attention is read at least once"
+        return total
 
     def invert(self, seen: Seen, wording: Wording, give_way: GiveWay) -> Inverted:
         """Text-encoder outputs of a text, fitted to the picture as the configuration says, its phrases enhanced."""

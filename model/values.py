@@ -6,7 +6,7 @@ Frames: image pixels, origin at the top left corner, points (X, Y), sizes (H, W)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,11 +49,16 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an annotator pointed at: clicks, strokes and at most one box, all about one object."""
+    """What an annotator pointed at: clicks, strokes and at most one box, all about one object.
+
+    `previous`: logits (h, w) in SAM's low-resolution frame, the `low_res_mask` of the answer on the same picture that
+    this hint refines. It takes no part in comparing hints: it follows from what was pointed at before.
+    """
 
     points: tuple[Point, ...] = ()
     box: Box | None = None
     strokes: tuple[Stroke, ...] = ()
+    previous: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,8 @@ class Segment:
 
     `presence` (0..1) is how surely what was asked for is there; 1 where somebody pointed at it.
     `clause` indexes Query.clauses, `hint` indexes Query.hints; at least one of them is set.
+    `low_res_mask`: the logits (h, w), in SAM's low-resolution frame, that the mask was made of; a click that refines
+    the region brings them back as `Hint.previous`. None where the mask is not SAM's.
     """
 
     mask: Mask
@@ -197,6 +204,7 @@ class Segment:
     clause: int | None = None
     hint: int | None = None
     presence: float = 1.0
+    low_res_mask: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -85,18 +85,18 @@ class DiffusersBackbone:
         posterior = self.vae.encode(pixels / 127.5 - 1).latent_dist
         return posterior.mean * self.vae.config.scaling_factor  # type: ignore[no-any-return]
 
-    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Attention:
-        """What the layers of attention_tap.py attend to, in one pass with the fixed noise, stopped when all is read.
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> Attention:
+        """What the layers of attention_tap.py attend to, in one pass with fixed noise, stopped when all is read.
 
         Differentiable where the embeddings are.
         """
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        self.run(latents, embeddings, taps)
+        self.run(latents, embeddings, taps, draw)
         return attention_of(taps, self.layers)
 
-    def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap]) -> None:
-        """One conditional pass on the latents with the fixed noise at timestep 100, stopped when all taps are full."""
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
+    def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap], draw: int = 0) -> None:
+        """One conditional pass on the latents with fixed noise at timestep 100, stopped when all taps are full."""
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(NOISE_SEED + draw))
         timestep = torch.tensor([TIMESTEP], device=self.device)
         noisy = self.scheduler.add_noise(latents, noise.to(latents), timestep)
         with tapped(self.unet, taps), torch.set_grad_enabled(embeddings.requires_grad):

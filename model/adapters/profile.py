@@ -20,11 +20,13 @@ class Profile:
     head_weights: weight of each head of the self-attention layer that is read, by its coherence; empty: all alike.
     decoder_only: read cross-attention in the decoder alone, where a checkpoint was grounded there.
     constants: changes to `EngineConfig` by section and name, such as {"selection": {"presence": 0.2}}.
+    presences: `selection.presence` under presets that read evidence otherwise, by the preset's name.
     """
 
     head_weights: tuple[float, ...] = ()
     decoder_only: bool = False
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    presences: Mapping[str, float] = field(default_factory=dict)
 
 
 def read(folder: Path) -> Profile:
@@ -38,8 +40,9 @@ def read(folder: Path) -> Profile:
     try:
         values: dict[str, Any] = json.loads(path.read_text())
         weights = tuple(float(weight) for weight in values["head_weights"])
-        return Profile(weights, bool(values["decoder_only"]), dict(values["constants"]))
-    except (ValueError, TypeError, KeyError) as error:
+        presences = {str(name): float(presence) for name, presence in values.get("presences", {}).items()}
+        return Profile(weights, bool(values["decoder_only"]), dict(values["constants"]), presences)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Misconfigured(f"{path} is not a profile ({error!r}): measure it anew, or delete it") from error
 
 

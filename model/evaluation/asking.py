@@ -16,7 +16,6 @@ from model.errors import BadQuery
 from model.evaluation.clicking import clicked_out
 from model.evaluation.comparing import area, class_areas, labelled, overlaps, painted
 from model.evaluation.examples import ClassMap, Example, Item
-from model.evaluation.figures import union
 from model.evaluation.records import ClassArea, Effort, Record, Reply
 from model.semantic import Background, LabelMap, label
 from model.values import Answer, Clause, Hint, Image, Mask, Query
@@ -124,8 +123,8 @@ class Asking:
         return class_areas(found, classes)
 
     def _effort(self, image: Image, truth: Mask, meter: Meter) -> Effort:
-        def answer(hint: Hint) -> Mask:
-            return union(self._answer(image, Query(hints=(hint,), preset=self.preset), meter), truth.shape)
+        def answer(hint: Hint) -> Answer:
+            return self._answer(image, Query(hints=(hint,), preset=self.preset), meter)
 
         return clicked_out(answer, truth)
 

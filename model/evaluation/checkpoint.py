@@ -15,7 +15,7 @@ from model.evaluation.coherence import Coherence, coherence
 from model.evaluation.figures import measure
 from model.evaluation.questions import questions
 from model.evaluation.refinement import compare
-from model.evaluation.sweep import judged, outcomes, sweep
+from model.evaluation.sweep import calibrated, sweep
 
 SWEEP_CACHE = 8 * 2**30  # attention of all tuning pictures at once
 CALIBRATION = 150  # more scenes, for the presence threshold alone: few phrases decide it
@@ -57,13 +57,13 @@ def write_profile(engine: Engine, folder: Path, scenes: int) -> None:
         found = f"IoU {trial.verdict.iou:.3f}, false positives {trial.verdict.false_positives:.3f}"
         print(f"{trial.section}.{trial.name} = {trial.value}: {found}", flush=True)
     more = list(questions(TUNING + scenes, CALIBRATION))
-    presence = round(judged(outcomes(engine, more)).presence, 4)
-    engine.config = overridden(engine.config, {"selection": {"presence": presence}})
+    engine.config = overridden(engine.config, {"selection": {"presence": calibrated(engine, more, "fast")}})
+    presences = {"accurate": calibrated(engine, more, "accurate")}
     sections = {
         name: asdict(getattr(engine.config, name)) for name in ("attention", "refine", "prompting", "selection")
     }
     kept = {name: values for name, values in backbone.profile.constants.items() if name not in sections}
-    profile.write(folder, replace(backbone.profile, constants={**kept, **sections}))
+    profile.write(folder, replace(backbone.profile, constants={**kept, **sections}, presences=presences))
     print(f"written to {folder / profile.FILE_NAME}")
 
 

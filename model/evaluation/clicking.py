@@ -11,22 +11,34 @@ from scipy import ndimage
 from model.evaluation.questions import click
 from model.evaluation.records import Effort
 from model.geometry import iou
-from model.values import Hint, Mask, Point
+from model.values import Answer, Hint, Mask, Point, Segment
 
 GOAL = 0.9  # IoU, as in the literature on interactive segmentation (NoC@90)
 MOST = 20  # an object that is not reached by then counts as so many clicks
 
 
-def clicked_out(answer: Callable[[Hint], Mask], truth: Mask) -> Effort:
-    """Click on an object (H, W) until `answer` to all clicks so far reaches 90 % IoU, twenty times at most."""
-    points: tuple[Point, ...] = (click(truth),)
-    mask = answer(Hint(points))
-    first = reached = iou(mask, truth)
-    while reached < GOAL and len(points) < MOST:
+def clicked_out(answer: Callable[[Hint], Answer], truth: Mask, given: Answer | None = None) -> Effort:
+    """Click on an object (H, W) until what `answer` makes of all clicks reaches 90 % IoU, twenty times at most.
+
+    Each click brings the logits of the answer before it along. `given` is what a text found: the segment that fits
+    best is clicked into shape; where none touches the object the clicks begin from nothing.
+    """
+    segment = fitting(given, truth) if given else None
+    mask = segment.mask if segment else np.zeros(truth.shape, np.bool_)
+    points: tuple[Point, ...] = ()
+    reached: list[float] = [iou(mask, truth)] if given else []
+    while (not reached or reached[-1] < GOAL) and len(points) < MOST:
         points = (*points, correction(mask, truth))
-        mask = answer(Hint(points))
-        reached = iou(mask, truth)
-    return Effort(len(points), first, reached >= GOAL)
+        segment = fitting(answer(Hint(points, previous=segment.low_res_mask if segment else None)), truth)
+        mask = segment.mask if segment else np.zeros(truth.shape, np.bool_)
+        reached.append(iou(mask, truth))
+    return Effort(len(points), reached[0], reached[-1] >= GOAL)
+
+
+def fitting(answer: Answer, truth: Mask) -> Segment | None:
+    """The segment that fits an object best; None where none touches it."""
+    touching = [segment for segment in answer.segments if (segment.mask & truth).any()]
+    return max(touching, key=lambda segment: iou(segment.mask, truth), default=None)
 
 
 def correction(mask: Mask, truth: Mask) -> Point:

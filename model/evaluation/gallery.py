@@ -13,7 +13,6 @@ from model.evaluation import metrics
 from model.evaluation.asking import Asking
 from model.evaluation.clicking import clicked_out
 from model.evaluation.examples import Dataset, Example
-from model.evaluation.figures import union
 from model.evaluation.panels import Panel, answer_panels, listening, text_panels
 from model.evaluation.records import Record
 from model.values import Answer, Hint, Mask, Query, Segment
@@ -100,9 +99,9 @@ def _clicks(asking: Asking, example: Example, case: Case) -> Shown:
     truth, answers = example.objects[case.number], []
     engine, heard = listening(asking.engine)
 
-    def answer(hint: Hint) -> Mask:
+    def answer(hint: Hint) -> Answer:
         answers.append(engine.segment(example.image, Query(hints=(hint,), preset=asking.preset)))
-        return union(answers[-1], truth.shape)
+        return answers[-1]
 
     effort = clicked_out(answer, truth)
     panels = answer_panels(example.image, heard.prompts[-1:], answers[-1], [truth])

@@ -18,7 +18,7 @@ from model.geometry import iou
 from model.refine import refine, settle, spread
 from model.sight import Seen
 from model.syntax import bind, brightest
-from model.values import Attention, Clause, Mask, Query
+from model.values import Clause, Mask, Query
 
 
 def map_ious(engine: Engine, example: Example, rows: Sequence[Row]) -> list[list[list[float]]]:
@@ -31,7 +31,7 @@ def map_ious(engine: Engine, example: Example, rows: Sequence[Row]) -> list[list
     asked = [(item.text, item.targets[0].mask) for item in example.items if item.objects]
     seen = engine.see(example.image)
     return [
-        [_ious(_map(each, seen, text, row.naive), truth) for text, truth in asked]
+        [_ious(_map(each, seen, text, row), truth) for text, truth in asked]
         for each, row in zip(engines, rows, strict=True)
     ]
 
@@ -41,20 +41,22 @@ def _ious(scores: torch.Tensor, truth: Mask) -> list[float]:
     return [iou(np.asarray(shown > threshold), truth) for threshold in THRESHOLDS]
 
 
-def _map(engine: Engine, seen: Seen, text: str, naive: bool) -> torch.Tensor:
+def _map(engine: Engine, seen: Seen, text: str, row: Row) -> torch.Tensor:
     """The refined map (g, g) of the first phrase of a text, maximum 1."""
     wording = engine.words(seen.image, Query((Clause(text),)))[0]
     attention = engine.attend(seen, wording)
     scores = bind(attention, wording.sought[:1], engine.config.attention)
-    way = _naive if naive else _entropy_reduced
-    return brightest(way(scores, attention, engine.config.refine))[0].cpu()
+    way, among = (_naive if row.naive else _entropy_reduced), (attention.broad if row.broad else attention.among)
+    return brightest(way(scores, attention.broad, among, engine.config.refine))[0].cpu()
 
 
-def _entropy_reduced(scores: torch.Tensor, attention: Attention, config: RefineConfig) -> torch.Tensor:
-    return refine(scores, attention.broad, attention.among, config).scores
+def _entropy_reduced(
+    scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig
+) -> torch.Tensor:
+    return refine(scores, broad, among, config).scores
 
 
-def _naive(scores: torch.Tensor, attention: Attention, config: RefineConfig) -> torch.Tensor:
+def _naive(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> torch.Tensor:
     """As many products as refine makes, with self-attention as it is."""
-    first = spread(scores.flatten(1), attention.broad)
-    return settle(first, attention.among, config)[0].reshape(scores.shape)
+    first = spread(scores.flatten(1), broad)
+    return settle(first, among, config)[0].reshape(scores.shape)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
-import numpy as np
 import torch
 
 from model.engine import Engine
 from model.evaluation.maps import attended
-from model.overlay import heat, overlay
+from model.overlay import heat, marked, overlay
 from model.ports import Segmenter
 from model.values import Answer, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Query
-
-POSITIVE, NEGATIVE, BOX = (60, 200, 90), (230, 40, 60), (255, 225, 25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,19 +76,3 @@ def answer_panels(
         Panel("answer", overlay(image, [segment.mask for segment in answer.segments])),
         Panel("truth", overlay(image, [mask for mask in truth if mask.any()])),
     )
-
-
-def marked(image: Image, prompts: Sequence[MaskPrompt]) -> Image:
-    """The image (H, W, 3), dimmed, with the boxes and the points of mask prompts: green on the object, red off it."""
-    picture = (0.6 * image).astype(np.uint8)
-    radius = max(4, max(image.shape) // 48)
-    for prompt in prompts:
-        if prompt.box is not None:
-            x0, y0, x1, y1 = (round(float(side)) for side in prompt.box)
-            cv2.rectangle(picture, (x0, y0), (x1, y1), BOX, max(1, radius // 2))
-    for prompt in prompts:
-        for (x, y), label in zip(prompt.point_coords, prompt.point_labels, strict=True):
-            at = round(float(x)), round(float(y))
-            cv2.circle(picture, at, radius + 1, (255, 255, 255), -1, cv2.LINE_AA)
-            cv2.circle(picture, at, radius, POSITIVE if label else NEGATIVE, -1, cv2.LINE_AA)
-    return picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,23 +76,30 @@ class Outcome:
         return np.asarray(np.any([np.zeros_like(self.truth), *kept], axis=0))
 
 
-def outcomes(engine: Engine, asked: Sequence[Question]) -> list[Outcome]:
+def outcomes(engine: Engine, asked: Sequence[Question], preset: str = "fast") -> list[Outcome]:
     """Ask for every phrase alone."""
-    return [
-        Outcome(phrase.truth, engine.segment(question.scene.image, Query((Clause(f"a {phrase.text}"),))).segments)
-        for question in asked
-        for phrase in question.phrases
+    queries = [
+        (each, phrase, Query((Clause(f"a {phrase.text}"),), preset=preset)) for each in asked for phrase in each.phrases
     ]
+    return [Outcome(phrase.truth, engine.segment(each.scene.image, query).segments) for each, phrase, query in queries]
 
 
 def judged(found: Sequence[Outcome]) -> Verdict:
     """The verdict at the least presence threshold that finds no more absent phrases than `MOST_FALSE`."""
-    strongest = [
-        max((segment.presence for segment in outcome.segments), default=0.0)
-        for outcome in found
-        if not outcome.truth.any()
-    ]
-    presence = float(np.nextafter(np.quantile(strongest, 1 - MOST_FALSE), np.inf))
+    presence = presence_of([outcome for outcome in found if not outcome.truth.any()])
     there = [iou(outcome.mask(presence), outcome.truth) for outcome in found if outcome.truth.any()]
     absent = [outcome.mask(presence).any() for outcome in found if not outcome.truth.any()]
     return Verdict(presence, float(np.mean(there)), float(np.mean(absent)))
+
+
+def presence_of(absent: Sequence[Outcome]) -> float:
+    """The least presence threshold at which no more of these absent phrases than `MOST_FALSE` are found."""
+    strongest = [max((segment.presence for segment in outcome.segments), default=0.0) for outcome in absent]
+    return float(np.nextafter(np.quantile(strongest, 1 - MOST_FALSE), np.inf))
+
+
+def calibrated(engine: Engine, asked: Sequence[Question], preset: str) -> float:
+    """The presence threshold under a preset, to four digits, from the absent phrases of tuning scenes."""
+    everything = replace(overridden(engine.config, {"selection": {"presence": 0.0}}), presences={})
+    absent = [replace(each, phrases=tuple(phrase for phrase in each.phrases if not phrase.there)) for each in asked]
+    return round(presence_of(outcomes(Engine(engine.models, everything), absent, preset)), 4)

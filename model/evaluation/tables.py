@@ -7,20 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Changes = Mapping[str, Mapping[str, Any]]
+ALL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of a table: constants changed from the checkpoint's own, by section and name.
 
-    `naive`: plain products with self-attention instead of Ent-Self (maps only). `texts`: proposals are asked for with
-    the phrases (proposals only).
+    `naive`: plain products with self-attention instead of Ent-Self, `broad`: all heads alike instead of the coherent
+    ones (maps only). `texts`: proposals are asked for with the phrase, `kept`: how many of them count, the surest
+    first (proposals only).
     """
 
     name: str
     changes: Changes = field(default_factory=dict)
     naive: bool = False
+    broad: bool = False
     texts: bool = True
+    kept: int = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,9 @@ MODULES = Table(
         Row("10 products, Ent-Self", _plain(1.0, 10)),
         Row("10 products, Ent-Self and Cat-Cross (1.6)", _plain(1.6, 10)),
         Row("10 naive products and Cat-Cross (1.6)", _plain(1.6, 10), naive=True),
+        Row("10 naive products, all heads", _plain(1.0, 10), naive=True, broad=True),
+        Row("10 products, Ent-Self, all heads", _plain(1.0, 10), broad=True),
+        Row("10 products, Ent-Self with lambda 1.5, all heads", _refined(10, entropy_factor=1.5), broad=True),
     ),
 )
 
@@ -149,8 +156,16 @@ INVSEG = Table(
 )
 PROPOSALS = Table(
     "proposals",
-    "PMP, proposal recall before naming",
+    "PMP, recall of the objects that a phrase means, before naming: without text the surest of all, with it for it",
     "proposals",
-    (Row("without text", texts=False), Row("with the phrases")),
+    tuple(
+        Row(
+            f"{'all' if kept == ALL else kept}, {'with the phrase' if texts else 'without text'}",
+            texts=texts,
+            kept=kept,
+        )
+        for kept in (1, 2, 4, ALL)
+        for texts in (False, True)
+    ),
 )
 TABLES = (MODULES, ITERATIONS, LAMBDA, GAMMA, RESOLUTIONS, ANYWORD, STEPS, INVSEG, PROPOSALS)

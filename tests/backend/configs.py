@@ -8,42 +8,12 @@ from typing import Any
 
 import pytest
 
+from backend.configs import EXAMPLES
+
 RECORDED = Path(__file__).parents[2] / ".." / "shared" / "data" / "label-studio-requests"
 
-LABELS = '<Label value="Dog" predicted_values="puppy, hound"/><Label value="Traffic light"/><Label value="Background"/>'
-
-
-def split(tag: str) -> str:
-    """Configs A (Bitmask) and B (Brush): one shared <Labels>, smart point and rectangle, prompt and status."""
-    return f"""<View>
-      <Labels name="label" toName="image">{LABELS}</Labels>
-      <KeyPoint name="point" toName="image" smart="true" smartOnly="true"/>
-      <Rectangle name="box" toName="image" smart="true" smartOnly="true"/>
-      <TextArea name="prompt" toName="image" maxSubmissions="1" editable="true"/>
-      <TextArea name="status" toName="image" editable="false" smart="false"/>
-      <{tag} name="mask" toName="image" smart="false"/>
-      <Image name="image" value="$image"/>
-    </View>"""
-
-
-def merged(tag: str) -> str:
-    """Config C: controls with labels of their own."""
-    return f"""<View>
-      <Image name="image" value="$image"/>
-      <{tag} name="mask" toName="image" smart="false">{LABELS}</{tag}>
-      <KeyPointLabels name="point" toName="image" smart="true">
-        <Label value="Dog"/><Label value="Negative"/>
-      </KeyPointLabels>
-      <RectangleLabels name="box" toName="image" smart="true"><Label value="Dog"/></RectangleLabels>
-      <TextArea name="prompt" toName="image"/>
-    </View>"""
-
-
-A = split("Bitmask")
-B = split("Brush")
-C = merged("BrushLabels")
-C_BITMASK = merged("BitmaskLabels")
-D = C.replace('<TextArea name="prompt" toName="image"/>', '<TextArea name="prompt" toName="image" perRegion="true"/>')
+A, B, C, D = (example.xml for example in EXAMPLES)
+C_BITMASK = C.replace("BrushLabels", "BitmaskLabels")
 SCRIBBLE = """<View>
   <Image name="image" value="$image"/>
   <BrushLabels name="scribble" toName="image" smart="true"><Label value="Dog"/><Label value="Background"/></BrushLabels>

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from backend import label_config, prompts
-from backend.prompts import Request
+from backend import label_config, prompts, regions
+from backend.label_config import LabelConfig
+from backend.marks import grouped
+from backend.prompts import Prompts, Request
 from model.errors import BadQuery
+from model.values import Answer
 from tests.backend.configs import C
 
 SIZE = (240, 320)
@@ -44,7 +47,23 @@ def box(x: Any, y: Any, width: Any, height: Any, rotation: float = 0, **more: An
 
 
 def read(*items: Item, xml: str = C, size: tuple[int, int] = SIZE) -> Request:
-    return prompts.read({"id": 1}, {"result": [*items]}, label_config.read(xml), size)
+    return asked({"result": [*items]}, label_config.read(xml), size)
+
+
+def read_prompts(*items: Item, xml: str = C) -> Prompts | None:
+    """The prompts of one request."""
+    return prompts.read({"result": [*items]}, label_config.read(xml), SIZE)
+
+
+def asked(context: object, config: LabelConfig, size: tuple[int, int]) -> Request:
+    """What a context asks for on its own, without a session."""
+    said = prompts.read(context, config, size)
+    return prompts.pre_annotation(config) if said is None else prompts.asked(said, grouped(said.marks))
+
+
+def results(answer: Answer, request: Request, config: LabelConfig) -> list[Item]:
+    """The result items of an answer."""
+    return regions.results(regions.named(answer, request, config), config, answer.warnings)
 
 
 def refused(*items: Item, xml: str = C) -> str:

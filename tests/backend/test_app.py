@@ -65,6 +65,17 @@ def test_relative_addresses_belong_to_the_server_that_set_the_project_up() -> No
     assert "ANYWORD_LABEL_STUDIO_URL" in elsewhere.status
 
 
+def test_newer_servers_say_in_each_request_which_one_they_are() -> None:
+    request = calls.predict([calls.task(url="/data/upload/1/a.png")])
+    with picture_server.serving() as url:
+        client = client_of(ColourEngine())
+        client.post(
+            "/setup", json={"project": request["project"], "schema": calls.BITMASK, "hostname": "http://x.example"}
+        )
+        [prediction] = results(client.post("/predict", json={**request, "hostname": url}))
+    assert len(masks(prediction)) == 2
+
+
 def test_ready_follows_the_loading_of_the_engine() -> None:
     go = threading.Event()
 
@@ -273,7 +284,7 @@ def test_a_full_queue_is_a_503_with_the_time_to_come_back() -> None:
     engine = Waiting()
     client = client_of(engine, replace(SETTINGS, queue_size=1))
     application = client.application
-    threads = [threading.Thread(target=ask, args=(application.test_client(),)) for _ in range(2)]
+    threads = [threading.Thread(target=ask, args=(application.test_client(), number)) for number in (2, 3)]
     threads[0].start()
     assert engine.started.wait(5)
     threads[1].start()
@@ -335,8 +346,8 @@ def test_a_click_is_answered_between_the_steps_of_a_batch() -> None:
     assert not batch.is_alive()
 
 
-def ask(client: FlaskClient) -> TestResponse:
-    return client.post("/predict", json=calls.predict([calls.task()], calls.BRUSH, calls.point(25, 25)))
+def ask(client: FlaskClient, number: int = 1) -> TestResponse:
+    return client.post("/predict", json=calls.predict([calls.task(number)], calls.BRUSH, calls.point(25, 25)))
 
 
 # Who may ask

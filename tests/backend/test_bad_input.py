@@ -176,10 +176,10 @@ def test_requests_without_a_context_are_a_pre_annotation(client: FlaskClient, pa
 
 @pytest.mark.usefixtures("next_one_works")
 def test_an_unknown_event_changes_nothing(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    context = {"event": "prewarm", **calls.point(25, 25)}
+    context = {"event": "track", **calls.point(25, 25)}
     [prediction] = results(client.post("/predict", json=calls.predict([calls.task()], context=context)))
     assert prediction["result"] == []
-    assert "prewarm" in caplog.text
+    assert "track" in caplog.text
 
 
 @pytest.mark.usefixtures("next_one_works")

@@ -23,9 +23,9 @@ def test_a_personal_access_token_is_exchanged_once_for_many_pictures(site: Site)
     site.routes["/api/token/refresh/"] = lambda _: (200, {"Content-Type": "application/json"}, b'{"access": "short"}')
     site.routes["/a.png"] = png
     with loader(hostname=site.url, api_key=PAT) as loading:
-        for _ in range(3):
-            loading.load("/a.png")
-    assert [seen.path for seen in site.seen] == ["/api/token/refresh/", "/a.png", "/a.png", "/a.png"]
+        for number in range(3):
+            loading.load(f"/a.png?{number}")
+    assert [seen.path for seen in site.seen] == ["/api/token/refresh/", "/a.png?0", "/a.png?1", "/a.png?2"]
     assert json.loads(site.seen[0].body) == {"refresh": PAT}
     assert site.keys == [None, "Bearer short", "Bearer short", "Bearer short"]
 

@@ -170,6 +170,34 @@ def test_a_local_file_that_is_too_large_is_refused(root: Path) -> None:
     assert "larger than 1e-05 MB" in refusal("sub/a b.png", local_files_root=str(root), max_bytes=10)
 
 
+def test_a_local_file_that_changed_is_read_anew(root: Path) -> None:
+    file = root / "sub" / "a b.png"
+    with loader(local_files_root=str(root)) as loading:
+        first = loading.load("sub/a b.png")
+        assert loading.load("/data/local-files/?d=sub/a%20b.png") is first
+        file.write_bytes(file_of(Picture.new("RGB", (9, 4), COLOUR)))
+        assert loading.load("sub/a b.png").shape == (4, 9, 3)
+
+
+# What is kept
+
+
+def test_a_picture_is_fetched_once_for_every_way_to_write_its_address(site: Site) -> None:
+    site.routes["/data/upload/1/a.png"] = png
+    with loader(hostname=site.url, api_key="abc") as loading:
+        first = loading.load("/data/upload/1/a.png")
+        assert loading.load(f" {site.url}/data/upload/1/a.png") is first
+    assert len(site.seen) == 1
+
+
+def test_a_data_uri_is_known_by_what_it_holds() -> None:
+    one, other = (f"data:image/png;base64,{base64.b64encode(data).decode()}" for data in (PNG, NOISE))
+    with loader() as loading:
+        first = loading.load(one)
+        assert loading.load(one) is first
+        assert loading.load(other).shape == (20, 20, 3)
+
+
 # Pixels
 
 NOISE = file_of(Picture.fromarray(np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)))

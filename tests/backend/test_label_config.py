@@ -43,7 +43,8 @@ def test_the_only_brush_takes_the_masks_even_where_it_is_smart() -> None:
 
 
 def test_only_a_text_area_called_status_shows_messages() -> None:
-    assert (label_config.read(A).status, label_config.read(C).status) == ("status", None)
+    renamed = A.replace('name="status"', 'name="note"')
+    assert (label_config.read(A).status, label_config.read(renamed).status) == ("status", None)
 
 
 def test_a_text_area_in_a_rectangle_is_its_own_prompt() -> None:

@@ -4,7 +4,7 @@ import pytest
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from backend.problems import Problem, problem
-from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory
+from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory, Superseded
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, 
         (BadImage("m"), 422),
         (Misconfigured("m"), 422),
         (Busy("m", retry_after=7), 503),
+        (Superseded("m", retry_after=7), 503),
         (OutOfMemory("m"), 507),
     ],
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from backend import label_config, prompts
+from backend import drafts, label_config, prompts
 from backend.prompts import Request
+from backend.sessions import Place, Sessions
 from model.errors import BadQuery
 from model.values import Box, Clause, Hint
 from tests.backend.configs import A, D, recorded
-from tests.backend.items import SIZE, box, point, read, refused, text
+from tests.backend.items import SIZE, asked, box, point, read, refused, text
 
 # What is no prompt
 
@@ -31,7 +32,7 @@ from tests.backend.items import SIZE, box, point, read, refused, text
     ],
 )
 def test_a_context_without_prompts_asks_for_the_labels(context: object) -> None:
-    request = prompts.read({}, context, label_config.read(A), SIZE)
+    request = asked(context, label_config.read(A), SIZE)
     assert not request.interactive
     names = ["Dog", "puppy", "hound", "Traffic light"]
     assert request.query.clauses == tuple(Clause(name, name=True) for name in names)
@@ -113,7 +114,7 @@ def test_a_text_in_a_rectangle_goes_with_it() -> None:
 def read_recorded(name: str) -> Request:
     body = recorded(name)
     config = label_config.read(body["label_config"])
-    return prompts.read(body["tasks"][0], body["params"].get("context"), config, SIZE)
+    return asked(body["params"].get("context"), config, SIZE)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,23 @@ def test_recorded_points_alone(name: str, count: int) -> None:
     request = read_recorded(f"predict-{name}")
     assert [len(hint.points) for hint in request.query.hints] == [count]
     assert request.query.clauses == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "clauses", "points"),
+    [("points-with-text-in-draft", ("green thing",), 2), ("point-with-draft", ("red box",), 1), ("box", (), 0)],
+)
+def test_recorded_drafts_fill_the_gap(name: str, clauses: tuple[str, ...], points: int) -> None:
+    body = recorded(f"predict-{name}")
+    config = label_config.read(body["label_config"])
+    said = prompts.read(body["params"]["context"], config, SIZE)
+    assert said is not None
+    editor = drafts.read(body["tasks"][0], config, SIZE)
+    request, _ = Sessions().fuse(Place("s", body["project"], "1"), said, editor, SIZE)
+    assert tuple(clause.text for clause in request.query.clauses) == clauses
+    [hint] = request.query.hints
+    assert len([point for point in hint.points if point.positive]) >= points
+    assert request.selected == "Object"
 
 
 def test_a_recorded_click_with_the_negative_label_alone_is_refused() -> None:

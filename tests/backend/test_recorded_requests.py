@@ -54,7 +54,8 @@ def test_recorded_points_boxes_and_texts_give_regions(client: FlaskClient) -> No
 
 
 def test_a_recorded_negative_point_alone_is_refused_with_a_reason(client: FlaskClient) -> None:
-    response = client.post("/predict", json=recorded(ONLY_NEGATIVE))
+    body = {**recorded(ONLY_NEGATIVE), "project": "of its own"}
+    response = client.post("/predict", json=body)
     assert response.status.startswith("422 only negative points")
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from backend import bitmask, label_config, prompts, regions, rle
+from backend import bitmask, label_config, regions, rle
 from backend.label_config import LabelConfig
 from backend.prompts import Request
 from model.errors import Misconfigured
 from model.values import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Query, Segment, Word
 from tests.backend.configs import C_BITMASK, EVERY, A, B, C, recorded
+from tests.backend.items import asked, results
 
 IMAGE = '<Image name="image" value="$image"/>'
 
@@ -63,7 +64,7 @@ def errors(items: list[dict[str, Any]], xml: str) -> list[str]:
 def test_every_kind_of_config_gets_valid_predictions(xml: str) -> None:
     config = label_config.read(xml)
     segments = (Segment(mask(), 0.9, phrase("dog"), clause=0), Segment(mask(left=20), 0.4, phrase("zebra"), clause=1))
-    items = regions.results(Answer(segments), said("dog;zebra"), config)
+    items = results(Answer(segments), said("dog;zebra"), config)
     status = [regions.status_item("2 regions", config)] if config.status else []
     assert errors(items + status, xml) == []
 
@@ -71,7 +72,7 @@ def test_every_kind_of_config_gets_valid_predictions(xml: str) -> None:
 @pytest.mark.parametrize("xml", EVERY)
 def test_a_warning_goes_along_with_each_region_and_ends_the_message(xml: str) -> None:
     warned = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),), warnings=("the inversion went astray",))
-    items = regions.results(warned, said("dog"), label_config.read(xml))
+    items = results(warned, said("dog"), label_config.read(xml))
     assert [item["meta"] for item in items] == [{"text": ["the inversion went astray"]}] * len(items)
     assert errors(items, xml) == []
     assert regions.message(warned, said("dog")) == "1 region, best 0.90; the inversion went astray"
@@ -80,7 +81,7 @@ def test_a_warning_goes_along_with_each_region_and_ends_the_message(xml: str) ->
 @pytest.mark.parametrize(("xml", "key"), [(C, "brushlabels"), (C_BITMASK, "bitmasklabels")])
 def test_a_control_with_labels_gets_one_item_for_each_region(xml: str, key: str) -> None:
     answer = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),))
-    (item,) = regions.results(answer, said("dog"), label_config.read(xml))
+    (item,) = results(answer, said("dog"), label_config.read(xml))
     assert (item["from_name"], item["to_name"], item["type"], item["score"]) == ("mask", "image", key, 0.9)
     assert (item["original_width"], item["original_height"], item["image_rotation"]) == (40, 30, 0)
     assert item["value"][key] == ["Dog"]
@@ -89,7 +90,7 @@ def test_a_control_with_labels_gets_one_item_for_each_region(xml: str, key: str)
 @pytest.mark.parametrize(("xml", "tag"), [(A, "bitmask"), (B, "brush")])
 def test_a_bare_control_gets_two_items_with_one_id(xml: str, tag: str) -> None:
     answer = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),))
-    drawn, labelled = regions.results(answer, said("dog"), label_config.read(xml))
+    drawn, labelled = results(answer, said("dog"), label_config.read(xml))
     assert (drawn["type"], drawn["from_name"]) == (tag, "mask")
     assert (labelled["type"], labelled["from_name"], labelled["value"]["labels"]) == ("labels", "label", ["Dog"])
     assert drawn["id"] == labelled["id"]
@@ -98,22 +99,22 @@ def test_a_bare_control_gets_two_items_with_one_id(xml: str, tag: str) -> None:
 
 def test_masks_come_back_from_both_formats() -> None:
     answer = Answer((Segment(mask(), 0.9, phrase("dog"), clause=0),))
-    as_picture, *_ = regions.results(answer, said("dog"), label_config.read(A))
-    as_runs, *_ = regions.results(answer, said("dog"), label_config.read(B))
+    as_picture, *_ = results(answer, said("dog"), label_config.read(A))
+    as_runs, *_ = results(answer, said("dog"), label_config.read(B))
     assert np.array_equal(bitmask.decode(as_picture["value"]["imageDataURL"]), mask())
     assert np.array_equal(rle.decode(as_runs["value"]["rle"], (30, 40)), mask())
 
 
 def test_ids_are_long_and_never_the_same() -> None:
     answer = Answer(tuple(Segment(mask(), 0.9, phrase("dog"), clause=0) for _ in range(20)))
-    ids = {item["id"] for item in regions.results(answer, said("dog"), label_config.read(C))}
+    ids = {item["id"] for item in results(answer, said("dog"), label_config.read(C))}
     assert len(ids) == 20
     assert min(len(name) for name in ids) >= 22
 
 
 def test_an_empty_mask_is_no_region() -> None:
     answer = Answer((Segment(mask(side=0), 0.9, phrase("dog"), clause=0),))
-    assert regions.results(answer, said("dog"), label_config.read(C)) == []
+    assert results(answer, said("dog"), label_config.read(C)) == []
     assert regions.message(answer, said("dog")) == "nothing found"
 
 
@@ -121,16 +122,16 @@ def test_a_label_with_an_alias_is_written_by_its_alias() -> None:
     labels = '<Label value="Hund" alias="dog"/><Label value="Katze"/>'
     xml = f'<View>{IMAGE}<BrushLabels name="b" toName="image">{labels}</BrushLabels></View>'
     answer = Answer((Segment(mask(), 0.9, phrase("hund"), clause=0),))
-    items = regions.results(answer, said("hund"), label_config.read(xml))
+    items = results(answer, said("hund"), label_config.read(xml))
     assert items[0]["value"]["brushlabels"] == ["dog"]
     assert errors(items, xml) == []
 
 
 def test_what_two_names_of_one_label_found_is_one_region() -> None:
-    request = prompts.read({}, None, label_config.read(C), (30, 40))
+    request = asked(None, label_config.read(C), (30, 40))
     once = (Segment(mask(), 0.7, phrase("Dog"), clause=0), Segment(mask(), 0.8, phrase("puppy"), clause=1))
     other = (Segment(mask(left=20), 0.6, phrase("hound"), clause=2), Segment(mask(), 0.5, phrase("light"), clause=3))
-    items = regions.results(Answer(once + other), request, label_config.read(C))
+    items = results(Answer(once + other), request, label_config.read(C))
     assert [item["score"] for item in items] == [0.8, 0.6, 0.5]
     assert [item["value"]["brushlabels"] for item in items] == [["Dog"], ["Dog"], ["Traffic light"]]
 
@@ -183,8 +184,8 @@ def test_the_only_label_for_a_thing_is_meant_where_nothing_else_tells() -> None:
 
 def test_where_nothing_tells_a_bare_control_gets_no_label_and_another_its_first() -> None:
     answer = Answer((Segment(mask(), 0.9, phrase("zebra"), clause=0),))
-    assert [item["type"] for item in regions.results(answer, said("zebra"), label_config.read(B))] == ["brush"]
-    (item,) = regions.results(answer, said("zebra"), label_config.read(C))
+    assert [item["type"] for item in results(answer, said("zebra"), label_config.read(B))] == ["brush"]
+    (item,) = results(answer, said("zebra"), label_config.read(C))
     assert item["value"]["brushlabels"] == ["Dog"]
 
 
@@ -193,7 +194,7 @@ def test_where_nothing_tells_a_bare_control_gets_no_label_and_another_its_first(
 
 def test_the_score_of_a_prediction_is_the_mean_of_its_regions() -> None:
     answer = Answer((Segment(mask(), 0.9, hint=0), Segment(mask(left=20), 0.5, hint=0)))
-    items = regions.results(answer, clicked("Dog"), label_config.read(A))
+    items = results(answer, clicked("Dog"), label_config.read(A))
     status = regions.status_item("2 regions", label_config.read(A))
     prediction = regions.prediction([*items, status], "v1")
     assert prediction["score"] == pytest.approx(0.7)
@@ -203,14 +204,14 @@ def test_the_score_of_a_prediction_is_the_mean_of_its_regions() -> None:
 
 @pytest.mark.parametrize(("score", "written"), [(math.nan, 0.0), (math.inf, 0.0), (1.2, 1.0), (-0.1, 0.0)])
 def test_scores_stay_between_0_and_1(score: float, written: float) -> None:
-    items = regions.results(Answer((Segment(mask(), score, hint=0),)), clicked(), label_config.read(C))
+    items = results(Answer((Segment(mask(), score, hint=0),)), clicked(), label_config.read(C))
     assert items[0]["score"] == written
     assert type(regions.prediction(items, "v1")["score"]) is float
 
 
 def test_a_numpy_score_becomes_json() -> None:
     answer = Answer((Segment(mask(), np.float32(0.5), hint=0),))  # type: ignore[arg-type]
-    assert errors(regions.results(answer, clicked(), label_config.read(C)), C) == []
+    assert errors(results(answer, clicked(), label_config.read(C)), C) == []
 
 
 def test_nothing_found_is_a_prediction_too() -> None:
@@ -254,7 +255,7 @@ def test_the_message_becomes_an_item_of_the_status_text_area() -> None:
     item = regions.status_item("2 regions", label_config.read(A))
     assert (item["from_name"], item["type"], item["value"]) == ("status", "textarea", {"text": ["2 regions"]})
     with pytest.raises(Misconfigured):
-        regions.status_item("2 regions", label_config.read(C))
+        regions.status_item("2 regions", label_config.read(A.replace('name="status"', 'name="note"')))
 
 
 # As recorded
@@ -286,7 +287,7 @@ def found_by(request: Request) -> Answer:
 def test_recorded_requests_get_valid_predictions(name: str) -> None:
     body = recorded(f"predict-{name}")
     config: LabelConfig = label_config.read(body["label_config"])
-    request = prompts.read(body["tasks"][0], body["params"]["context"], config, (30, 40))
-    items = regions.results(found_by(request), request, config)
+    request = asked(body["params"]["context"], config, (30, 40))
+    items = results(found_by(request), request, config)
     assert items
     assert errors(items, body["label_config"]) == []

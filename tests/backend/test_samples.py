@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from backend import label_config, prompts, regions, samples
+from backend import label_config, samples
 from backend.samples import CLASSIC_CONFIG, CONFIG, SCRIBBLE_CONFIG, clear_scenes, masks_by_label
 from model.embedded.scenes import Scene
 from model.values import Answer, Segment
+from tests.backend.items import asked, results
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def test_scenes_are_the_same_each_time(scene: Scene) -> None:
 def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic: bool) -> None:
     thing, read = scene.objects[0], label_config.read(config)
     for items in (samples.point(thing, classic), samples.box(thing, classic)):
-        request = prompts.read({}, {"result": items}, read, (128, 128))
+        request = asked({"result": items}, read, (128, 128))
         [hint] = request.query.hints
         assert request.selected == samples.label_of(thing)
         assert all(thing.mask[int(point.y), int(point.x)] for point in hint.points)
@@ -36,7 +37,7 @@ def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic:
 def test_a_scribble_lies_on_its_thing(scene: Scene) -> None:
     for thing in scene.objects:
         context = {"result": samples.scribble(thing)}
-        request = prompts.read({}, context, label_config.read(SCRIBBLE_CONFIG), (128, 128))
+        request = asked(context, label_config.read(SCRIBBLE_CONFIG), (128, 128))
         [hint] = request.query.hints
         assert request.selected == samples.label_of(thing)
         assert all(thing.mask[int(y), int(x)] for stroke in hint.strokes for x, y in stroke.corners)
@@ -46,13 +47,13 @@ def test_a_scribble_lies_on_its_thing(scene: Scene) -> None:
 def test_the_truth_scores_one_and_a_stray_label_costs(scene: Scene, config: str) -> None:
     read = label_config.read(config)
     [*_, sample] = samples.samples(scene)
-    request = prompts.read({}, None, read, (128, 128))
+    request = asked(None, read, (128, 128))
     clauses = {clause.text: index for index, clause in enumerate(request.query.clauses)}
     segments = [Segment(thing.mask, 1.0, clause=clauses[samples.label_of(thing)]) for thing in scene.objects]
     absent = next(label for label in clauses if label not in sample.truth)
     stray = Segment(scene.objects[0].mask, 1.0, clause=clauses[absent])
-    right = regions.results(Answer(tuple(segments)), request, read)
-    wrong = regions.results(Answer((*segments, stray)), request, read)
+    right = results(Answer(tuple(segments)), request, read)
+    wrong = results(Answer((*segments, stray)), request, read)
     assert masks_by_label(right, (128, 128)).keys() == sample.truth.keys()
     assert sample.score(right) == 1.0
     assert sample.score(wrong) == pytest.approx(len(segments) / (len(segments) + 1))

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,37 +19,16 @@ from backend import rle, samples
 from backend.process import ROOT, free_port
 from backend.samples import CONFIG, Items, clear_scenes, name_of
 from model.embedded.scenes import Scene
+from tests.benchmarks.figures import Figure, show
 
 SIDE = 512
 PICTURES = 12
 PROBES = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured value with its budget; `least` says that the budget is a lower bound."""
-
-    what: str
-    value: float
-    unit: str
-    budget: float
-    least: bool = False
-
-    @property
-    def kept(self) -> bool:
-        """Whether the value is on the right side of its budget."""
-        return self.value >= self.budget if self.least else self.value <= self.budget
-
-
 def main() -> int:
     """Measure, print the table, and return 1 where a budget is exceeded."""
-    figures = [*_served(), *_codec()]
-    print(f"{'Medians, 512 px pictures, embedded models':52}  {'measured':>10}  {'budget':>10}")
-    for figure in figures:
-        sign, verdict = (">=" if figure.least else "<="), ("" if figure.kept else "  MISSED")
-        value, budget = f"{figure.value:.3g} {figure.unit}", f"{sign} {figure.budget:g} {figure.unit}"
-        print(f"{figure.what:52}  {value:>10}  {budget:>10}{verdict}")
-    return 0 if all(figure.kept for figure in figures) else 1
+    return show("Medians, 512 px pictures, embedded models", [*_served(), *_codec()])
 
 
 def _served() -> Iterator[Figure]:

@@ -11,6 +11,7 @@ from model.engine import Engine, memory_told
 from model.errors import BadImage, BadQuery, OutOfMemory
 from model.evaluation.figures import union
 from model.evaluation.questions import around, click
+from model.fingerprint import freeze
 from model.geometry import iou
 from model.values import Clause, Hint, Point, Query
 
@@ -149,3 +150,25 @@ def test_a_query_that_asks_for_nothing_finds_nothing(engine: Engine) -> None:
 def test_text_in_another_script_is_answered(engine: Engine) -> None:
     answer = engine.segment(lone("circle").image, Query((Clause("斑马", name=True),)))
     assert answer.segments == ()
+
+
+def test_a_query_that_asks_for_nothing_has_the_picture_encoded_for_the_next_one(engine: Engine) -> None:
+    fresh = Engine(engine.models, engine.config)
+    assert fresh.segment(lone("square").image, Query()).segments == ()
+    assert sorted(str(key[0]) for key in fresh._cache._pictures) == ["embedding", "latents"]
+
+
+def test_work_on_several_phrases_gives_way_between_them(engine: Engine) -> None:
+    calls: list[int] = []
+    clauses = tuple(Clause(name, name=True) for name in ("Heart", "Circle", "Zebra"))
+    Engine(engine.models, engine.config).segment(lone("heart").image, Query(clauses), lambda: calls.append(1))
+    assert len(calls) >= 2 * len(clauses)
+
+
+def test_a_picture_that_nobody_may_change_is_good_enough_for_every_model(engine: Engine) -> None:
+    image = freeze(lone("square").image.copy())
+    seen = engine.see(image)
+    engine.sight.latents(seen)
+    assert engine.models.proposer is not None
+    engine.models.proposer.propose(image, ("a square",))
+    assert engine.see(image.copy()).embedding is seen.embedding

@@ -1,9 +1,10 @@
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 import pytest
 
-from model.errors import BadImage, Busy
+from model.errors import BadImage, Busy, Superseded
 from model.lane import Lane, Priority
 
 
@@ -129,3 +130,128 @@ def test_a_long_job_gives_way_to_a_more_urgent_one(lane: Lane) -> None:
     for thread in (slow, click, batch):
         thread.join(5)
     assert done == ["click", "long", "batch"]
+
+
+def asking(lane: Lane, job: Callable[[], object], priority: Priority, key: str | None = None) -> Future[object]:
+    """The outcome to be of a job that is sent from a thread of its own, and waits in the queue or runs by now."""
+    outcome: Future[object] = Future()
+    begun = threading.Event()
+
+    def work() -> object:
+        begun.set()
+        return job()
+
+    def ask() -> None:
+        try:
+            outcome.set_result(lane.run(work, priority, key))
+        except Busy as refused:
+            outcome.set_exception(refused)
+
+    before = lane.depth
+    threading.Thread(target=ask).start()
+    while lane.depth == before and not begun.is_set():
+        pass
+    return outcome
+
+
+def test_a_newer_job_takes_the_place_of_a_waiting_one_with_its_key(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    older = asking(lane, lambda: "older", Priority.INTERACTIVE, "task 7")
+    other = asking(lane, lambda: "other", Priority.INTERACTIVE, "task 8")
+    newer: list[str] = []
+    thread = threading.Thread(target=lambda: newer.append(lane.run(lambda: "newer", Priority.INTERACTIVE, "task 7")))
+    thread.start()
+    with pytest.raises(Superseded, match="click again"):
+        older.result(5)  # it does not wait for the lane
+    blocker.release()
+    thread.join(5)
+    assert (newer, other.result(5)) == (["newer"], "other")
+
+
+def test_jobs_without_a_key_do_not_supersede_each_other(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    outcomes = [asking(lane, lambda: "done", Priority.PREANNOTATION) for _ in range(2)]
+    blocker.release()
+    assert [outcome.result(5) for outcome in outcomes] == ["done", "done"]
+
+
+def test_a_full_queue_still_takes_a_newer_click(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    older = [asking(lane, lambda: "older", Priority.INTERACTIVE, f"task {number}") for number in range(3)]
+    newer: list[str] = []
+    thread = threading.Thread(target=lambda: newer.append(lane.run(lambda: "newer", Priority.INTERACTIVE, "task 1")))
+    thread.start()
+    with pytest.raises(Superseded):
+        older[1].result(5)
+    blocker.release()
+    thread.join(5)
+    assert (newer, older[0].result(5), older[2].result(5)) == (["newer"], "older", "older")
+
+
+@pytest.mark.parametrize("newer", [Priority.INTERACTIVE, Priority.PATIENT])
+def test_a_long_job_stops_where_it_gives_way_to_a_newer_one_with_its_key(lane: Lane, newer: Priority) -> None:
+    done: list[str] = []
+    started, go = threading.Event(), threading.Event()
+
+    def long() -> None:
+        started.set()
+        assert go.wait(5)
+        lane.give_way(Priority.PATIENT)
+        done.append("older")
+
+    older = asking(lane, long, Priority.PATIENT, "task 7")
+    assert started.wait(5)
+    click = asking(lane, lambda: done.append("newer"), newer, "task 7")
+    go.set()
+    with pytest.raises(Superseded):
+        older.result(5)
+    click.result(5)
+    assert done == ["newer"]
+
+
+def test_a_prefetch_is_dropped_as_soon_as_anything_more_urgent_waits(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    with pytest.raises(Superseded):
+        lane.run(lambda: None, Priority.PREFETCH)  # the lane is taken already
+    blocker.release()
+    started, go = threading.Event(), threading.Event()
+
+    def prefetch() -> None:
+        started.set()
+        assert go.wait(5)
+        lane.give_way(Priority.PREFETCH)
+
+    assert lane.wait_idle(5)
+    ahead = asking(lane, prefetch, Priority.PREFETCH)
+    assert started.wait(5)
+    click = asking(lane, lambda: "click", Priority.INTERACTIVE)
+    go.set()
+    assert click.result(5) == "click"
+    with pytest.raises(Superseded):
+        ahead.result(5)
+
+
+def test_learning_does_not_keep_a_prefetch_off(lane: Lane) -> None:
+    started, go, done = threading.Event(), threading.Event(), list[str]()
+
+    def learn() -> None:
+        started.set()
+        assert go.wait(5)
+        lane.give_way(Priority.LEARNING)
+        done.append("learning")
+
+    learning = asking(lane, learn, Priority.LEARNING)
+    assert started.wait(5)
+    assert lane.wait_idle(0)
+    ahead = asking(lane, lambda: done.append("prefetch"), Priority.PREFETCH)
+    go.set()
+    learning.result(5)
+    ahead.result(5)
+    assert done == ["prefetch", "learning"]
+
+
+def test_the_lane_says_when_it_is_not_idle(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    assert not lane.wait_idle(0)
+    blocker.release()
+    assert lane.wait_idle(5)

@@ -1,6 +1,7 @@
 import numpy as np
 
-from model.overlay import heat, overlay
+from model.overlay import NEGATIVE, POSITIVE, heat, marked, overlay
+from model.values import MaskPrompt
 
 
 def test_masks_keep_their_colours_and_the_rest_is_dark() -> None:
@@ -27,3 +28,11 @@ def test_heat_is_brighter_where_the_map_is_higher_and_covers_the_picture() -> No
     brightness = picture.astype(int).sum(-1)
     assert picture.shape == (40, 60, 3)
     assert brightness[5, 5] < brightness[35, 5] < brightness[5, 55] == brightness[35, 55]
+
+
+def test_points_and_boxes_are_drawn_where_they_are() -> None:
+    prompt = MaskPrompt(np.array([[10, 20], [50, 40]], np.float32), np.array([1, 0]))
+    picture = marked(np.zeros((64, 64, 3), np.uint8), [prompt])
+    assert tuple(picture[20, 10]) == POSITIVE
+    assert tuple(picture[40, 50]) == NEGATIVE
+    assert not picture[60, 5].any()

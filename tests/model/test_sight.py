@@ -26,6 +26,16 @@ def test_the_same_question_is_looked_at_once(engine: Engine, image: Image) -> No
     assert engine.attend(seen, wording) is engine.attend(seen, wording)
 
 
+def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, image: Image) -> None:
+    seen = engine.see(image)
+    (wording,) = engine.words(image, Query((Clause("a red circle"),)))
+    backbone, latents = engine.models.backbone, engine.sight.latents(seen)
+    passes = [backbone.attend(latents, backbone.embed(wording.tokens), draw).among for draw in range(3)]
+    drawn = Engine(engine.models, overridden(engine.config, {"attention": {"enhancement": 1.0, "draws": 3}}))
+    assert not np.allclose(passes[0], passes[1], atol=1e-4)
+    assert np.allclose(drawn.attend(seen, wording).among, sum(passes) / 3, atol=1e-6)
+
+
 def test_an_inversion_is_made_once_and_counts_its_steps(engine: Engine, image: Image) -> None:
     inverting, calls = under(engine, objective="denoising", still=0.0), []
     (wording,) = engine.words(image, Query((Clause("a red circle"),)))

@@ -38,23 +38,26 @@ def test_rows_change_the_maps_that_are_measured(engine: Engine) -> None:
 
 
 class Halves:
-    """Proposes the left half of any picture, and the right one too where texts ask for it."""
+    """Proposes the left half of any picture, then the right one; a text means the right one."""
 
     name = "halves"
 
     def propose(self, image: Image, texts: Sequence[str]) -> Proposals:
         side = min(image.shape[:2])
         left = np.where(np.arange(side) < side // 2, 5.0, -5.0) * np.ones((side, 1))
-        masks = np.stack([left, -left][: 1 + bool(texts)]).astype(np.float32)
-        return Proposals(masks, np.ones((len(masks), len(texts)), np.float32))
+        masks = np.stack([left, -left]).astype(np.float32)
+        return Proposals(masks, np.array([[0.2], [0.9]], np.float32)[:, : len(texts)])
 
 
-def test_proposals_reach_more_with_texts_than_without(engine: Engine, tmp_path: Path) -> None:
+def test_texts_say_which_proposals_come_first(engine: Engine, tmp_path: Path) -> None:
     offering = Engine(replace(engine.models, proposer=Halves()), engine.config)
     ablate(offering, [table for table in TABLES if table.name == "proposals"], 2, tmp_path)
-    without, with_texts = json.loads((tmp_path / "proposals.json").read_text())["rows"]
-    assert without["cases"] == with_texts["cases"] >= 6
-    assert without["values"]["best IoU"] < with_texts["values"]["best IoU"] < 1
+    rows = {row["name"]: row for row in json.loads((tmp_path / "proposals.json").read_text())["rows"]}
+    best = {name: row["values"]["best IoU"] for name, row in rows.items()}
+    assert all(row["cases"] >= 6 for row in rows.values())
+    assert best["1, without text"] != best["1, with the phrase"]
+    assert best["1, without text"] < best["2, without text"] == best["2, with the phrase"] < 1
+    assert best["2, without text"] == best["all, with the phrase"]
 
 
 def test_tables_are_printed_and_kept(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.evaluation.clicking import MOST, clicked_out, correction
-from model.values import Hint, Mask
+from model.values import Answer, Hint, Mask, Segment
 
 
 def rectangle(top: int, left: int, bottom: int, right: int) -> Mask:
@@ -31,22 +31,52 @@ def test_scattered_errors_count_one_by_one() -> None:
     assert correction(found, truth).positive
 
 
-def test_clicks_go_on_until_the_goal() -> None:
-    truth = rectangle(0, 0, 40, 40)
+def answer_of(mask: Mask, logits: float = 0.0) -> Answer:
+    return Answer((Segment(mask, 1.0, hint=0, low_res_mask=np.full((4, 4), logits, np.float32)),))
 
-    def answer(hint: Hint) -> Mask:
-        return rectangle(0, 0, 40, 10 * len(hint.points))
+
+def test_clicks_go_on_until_the_goal_and_bring_the_last_answer_along() -> None:
+    truth, seen = rectangle(0, 0, 40, 40), []
+
+    def answer(hint: Hint) -> Answer:
+        seen.append(None if hint.previous is None else float(hint.previous[0, 0]))
+        return answer_of(rectangle(0, 0, 40, 10 * len(hint.points)), len(hint.points))
 
     effort = clicked_out(answer, truth)
     assert (effort.clicks, effort.first, effort.reached) == (4, 0.25, True)
+    assert seen == [None, 1.0, 2.0, 3.0]
 
 
 def test_an_object_that_is_never_reached_costs_twenty_clicks() -> None:
     asked: list[Hint] = []
 
-    def answer(hint: Hint) -> Mask:
+    def answer(hint: Hint) -> Answer:
         asked.append(hint)
-        return rectangle(0, 0, 40, 5)
+        return answer_of(rectangle(0, 0, 40, 5))
 
     effort = clicked_out(answer, rectangle(0, 0, 40, 40))
     assert (effort.clicks, effort.reached, len(asked)) == (MOST, False, MOST)
+
+
+def test_what_a_text_found_needs_no_click_or_is_clicked_into_shape() -> None:
+    truth = rectangle(0, 0, 40, 40)
+
+    def answer(hint: Hint) -> Answer:
+        assert hint.previous is not None
+        return answer_of(truth)
+
+    effort = clicked_out(answer, truth, answer_of(rectangle(0, 0, 40, 38)))
+    assert (effort.clicks, effort.first, effort.reached) == (0, 0.95, True)
+    assert clicked_out(answer, truth, answer_of(rectangle(0, 0, 40, 30))).clicks == 1
+
+
+def test_where_the_text_found_nothing_the_clicks_begin_from_nothing() -> None:
+    truth = rectangle(0, 0, 40, 30)
+
+    def answer(hint: Hint) -> Answer:
+        assert hint.previous is None
+        return answer_of(truth)
+
+    for given in (Answer(()), answer_of(rectangle(0, 50, 40, 60))):
+        effort = clicked_out(answer, truth, given)
+        assert (effort.clicks, effort.first, effort.reached) == (1, 0.0, True)

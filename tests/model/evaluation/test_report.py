@@ -9,8 +9,8 @@ from model.evaluation.examples import Dataset, Example, Item, Target
 from model.evaluation.gallery import Case, chosen
 from model.evaluation.harness import Output, evaluate
 from model.evaluation.html import uri
-from model.evaluation.panels import NEGATIVE, POSITIVE, marked, text_panels
-from model.values import Clause, MaskPrompt, Query
+from model.evaluation.panels import text_panels
+from model.values import Clause, Query
 
 PICTURE = np.full((64, 64, 3), 200, np.uint8)
 PICTURE[16:48, 16:48] = (200, 30, 30)
@@ -25,14 +25,6 @@ def test_worst_best_and_random_answers_without_repeats() -> None:
     assert len({case.key for picked in groups.values() for case in picked}) == 9
     assert chosen(found, 3) == groups
     assert [len(picked) for picked in chosen(found[:4], 3).values()] == [3, 1, 0]
-
-
-def test_points_and_boxes_are_drawn_where_they_are() -> None:
-    prompt = MaskPrompt(np.array([[10, 20], [50, 40]], np.float32), np.array([1, 0]))
-    picture = marked(np.zeros((64, 64, 3), np.uint8), [prompt])
-    assert tuple(picture[20, 10]) == POSITIVE
-    assert tuple(picture[40, 50]) == NEGATIVE
-    assert not picture[60, 5].any()
 
 
 def test_every_stage_of_an_answer_has_its_picture(engine: Engine) -> None:

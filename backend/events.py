@@ -1,0 +1,70 @@
+"""Events of newer servers in /predict: they ask what we can do or tell what the annotator does, and are no prompts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend import regions
+from backend.label_config import LabelConfig
+from backend.predictions import Ask
+
+logger = logging.getLogger(__name__)
+
+Item = dict[str, Any]
+TaskHook = Callable[[Any, Ask], object]  # is given a task and the call that it came with
+
+MASK_TAGS = {
+    "brush": "Brush",
+    "brushlabels": "BrushLabels",
+    "bitmask": "Bitmask",
+    "bitmasklabels": "BitmaskLabels",
+}
+
+
+def event_of(context: object) -> object:
+    """The event that a context is about; None where it is about none, so that it may hold a prompt."""
+    return context.get("event") if isinstance(context, Mapping) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Answers events. `prewarm` is told of each task that was opened, `release` of each that was left, both at once."""
+
+    model_version: str
+    prewarm: TaskHook
+    release: TaskHook
+
+    def answer(self, ask: Ask) -> list[Item]:
+        """One prediction for each task, without regions: with what we can do where that is asked, else empty.
+
+        An event that is not known here changes nothing.
+        """
+        event = event_of(ask.context)
+        if event == "capabilities":
+            told = [{"type": "capabilities", "value": capabilities(ask.config, self.model_version)}]
+            return [regions.prediction(told, self.model_version) for _ in ask.tasks]
+        hooks = {"prewarm": self.prewarm, "release": self.release}
+        if isinstance(event, str) and event in hooks:
+            for task in ask.tasks:
+                hooks[event](task, ask)
+        else:
+            logger.warning("Event %.80r is not known here and changes nothing", event)
+        return [regions.prediction([], self.model_version) for _ in ask.tasks]
+
+
+def capabilities(config: LabelConfig, model_version: str) -> Item:
+    """What the controls of a labelling config let us do: the prompts that are understood, and what the masks go to."""
+    prompts = {
+        "point": bool(config.keypoints),
+        "box": bool(config.rectangles),
+        "scribble": bool(config.strokes),
+        "text": bool(config.prompt or config.region_prompt),
+    }
+    return {
+        "prompts": [prompt for prompt, understood in prompts.items() if understood],
+        "targets": [{"tag": MASK_TAGS[config.mask.tag], "output": "mask"}],
+        "model_info": {"name": "Anyword", "model_version": model_version},
+    }

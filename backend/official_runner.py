@@ -1,0 +1,76 @@
+"""The service without our own web server; label_studio_ml_model.py hands it to Label Studio's official runner."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from werkzeug.exceptions import BadRequest
+
+from backend.app import create_app
+from backend.label_config import LabelConfig
+from backend.predictions import Ask, Predictions
+from backend.problems import Problem
+from backend.settings import Settings, read
+from model.errors import Misconfigured
+
+RUNNER_VARIABLES = {
+    "LABEL_STUDIO_URL": "ANYWORD_LABEL_STUDIO_URL",
+    "LABEL_STUDIO_API_KEY": "ANYWORD_LABEL_STUDIO_API_KEY",
+}
+
+_creating = threading.Lock()
+
+
+def service() -> Predictions:
+    """The one service of this process, whatever the project: engine, lane and settings.
+
+    The first request makes it, not the import: a web server that forks after importing would leave the thread that
+    loads the engine behind. Raises Misconfigured for a wrong setting.
+    """
+    with _creating:
+        return _created()
+
+
+@cache
+def _created() -> Predictions:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in wsgi.py
+    predictions: Predictions = create_app(settings_of(os.environ)).extensions["anyword"]
+    return predictions
+
+
+def settings_of(environ: Mapping[str, str]) -> Settings:
+    """Our settings; where they lack Label Studio's address or key, what the runner's examples call them counts."""
+    theirs = {ours: environ[name] for name, ours in RUNNER_VARIABLES.items() if environ.get(name)}
+    return read(theirs | {name: text for name, text in environ.items() if text})
+
+
+def version(predictions: Predictions) -> str:
+    """The version that /setup names. Raises Misconfigured where the engine did not load."""
+    if predictions.loader.failure:
+        raise Misconfigured(predictions.loader.failure)
+    return predictions.model_version
+
+
+def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:
+    """What the runner hands over as our own server would ask it; the runner keeps the server's address to itself.
+
+    Raises BadRequest for a call without tasks or without a labelling config.
+    """
+    if not isinstance(tasks, list) or config is None:
+        raise BadRequest(f"The request lacks {'a list of tasks' if config else 'label_config'!r}")
+    return Ask(tasks=tasks, context=context, config=config, hostname="", project=project)
+
+
+def trouble(outcomes: Sequence[dict[str, Any] | Problem]) -> Problem | None:
+    """What to refuse a call with: an error is the answer only where every task failed."""
+    troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+    return troubles[0] if troubles and len(troubles) == len(outcomes) else None
+
+
+def entries(outcomes: Sequence[dict[str, Any] | Problem]) -> list[dict[str, Any] | list[Any]]:
+    """One entry for each task; an empty list says "not reached", so that Label Studio asks for this task again."""
+    return [[] if isinstance(outcome, Problem) else outcome for outcome in outcomes]

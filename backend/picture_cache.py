@@ -1,0 +1,90 @@
+"""Decoded pictures by address: fetched once for all who ask at the same time, decoded once for each content."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from model.fingerprint import freeze
+from model.values import Image
+
+FRESH_SECONDS = 60.0  # how long a picture from the web is taken to be unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """Where a picture's file is, and how to get its bytes.
+
+    `version` changes when the file does, where that can be told without reading it, and None where it cannot.
+    """
+
+    address: str
+    version: object
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    image: Image
+    digest: bytes  # of the file
+    version: object
+    read_at: float  # by the clock
+
+
+class PictureCache:
+    """Frozen pictures (H, W, 3) within a budget in bytes, the least recently used go first; threads may share it."""
+
+    def __init__(
+        self, budget: int, decode: Callable[[bytes], Image], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._decode, self._clock = decode, clock
+        self._kept: LRUCache[str, _Kept] = LRUCache(budget, getsizeof=lambda kept: kept.image.nbytes)
+        self._reading: dict[str, Future[Image]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, file: PictureFile) -> Image:
+        """The picture in a file; raises what reading or decoding raises, for everybody who waits for it."""
+        with self._lock:
+            kept = self._kept.get(file.address)
+            if kept is not None and self._is_fresh(kept, file):
+                return kept.image
+            begun = self._reading.get(file.address)
+            reading = self._reading.setdefault(file.address, Future())
+        if begun is None:
+            self._work(file, kept, reading)
+        return reading.result()
+
+    def _is_fresh(self, kept: _Kept, file: PictureFile) -> bool:
+        if file.version is not None:
+            return kept.version == file.version
+        return self._clock() < kept.read_at + FRESH_SECONDS
+
+    def _work(self, file: PictureFile, kept: _Kept | None, reading: Future[Image]) -> None:
+        try:
+            found = self._read(file, kept)
+        except Exception as error:  # it belongs to everybody who waits
+            self._end(file)
+            reading.set_exception(error)
+        else:
+            self._end(file, found)
+            reading.set_result(found.image)
+
+    def _read(self, file: PictureFile, kept: _Kept | None) -> _Kept:
+        """Read the file; a file with the same bytes as before needs no decoding."""
+        read_at, data = self._clock(), file.read()
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        unchanged = kept is not None and kept.digest == digest
+        image = kept.image if kept is not None and unchanged else freeze(self._decode(data))
+        return _Kept(image, digest, file.version, read_at)
+
+    def _end(self, file: PictureFile, found: _Kept | None = None) -> None:
+        with self._lock:
+            del self._reading[file.address]
+            if found is not None and found.image.nbytes <= self._kept.maxsize:
+                self._kept[file.address] = found

@@ -1,0 +1,80 @@
+"""What to do about an error, where its message does not say so itself."""
+
+from __future__ import annotations
+
+import re
+
+REMEDIES = tuple(
+    (re.compile(pattern), remedy)
+    for pattern, remedy in (
+        (
+            "set ANYWORD_LABEL_STUDIO_URL",
+            "Start the backend with Label Studio's address in ANYWORD_LABEL_STUDIO_URL and a key in "
+            "ANYWORD_LABEL_STUDIO_API_KEY.",
+        ),
+        (
+            "set ANYWORD_LABEL_STUDIO_API_KEY",
+            "In Label Studio: Account & Settings, Personal Access Token (or Legacy Token); start the backend with it.",
+        ),
+        (
+            "check (the personal access token in )?ANYWORD_LABEL_STUDIO_API_KEY",
+            "The key is refused: it may have run out, belong to another server or to somebody who may not see the "
+            "project, or be a legacy token where those are switched off.",
+        ),
+        (
+            "gets no key because",
+            "Where the picture lies on Label Studio, write its address in the task as in ANYWORD_LABEL_STUDIO_URL; "
+            "else its server has to give it without a key.",
+        ),
+        (
+            "image: 404 from",
+            "The task names a picture that is no longer there: sync the storage, or import the task again.",
+        ),
+        (
+            "cannot be reached",
+            "Try the address from the backend's own machine. In a container, localhost is the container: use the "
+            "host's name.",
+        ),
+        (
+            "no answer from|took longer than",
+            "Try the address from the backend's own machine, or raise ANYWORD_IMAGE_TIMEOUT.",
+        ),
+        (
+            "is no picture but",
+            "The address answers with a page instead of a picture: it may want a log-in, or be that of a viewer.",
+        ),
+        (
+            "ANYWORD_LOCAL_FILES_ROOT",
+            "ANYWORD_LOCAL_FILES_ROOT has to be the folder that Label Studio knows as "
+            "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT.",
+        ),
+        ("is larger than .* MB", "Raise ANYWORD_MAX_IMAGE_MB, or use smaller files."),
+        ("megapixels", "Raise ANYWORD_MAX_IMAGE_MEGAPIXELS, or use smaller pictures."),
+        (
+            "has no picture under",
+            'The labelling config\'s <Image value="$..."> has to name the key under which tasks keep their picture.',
+        ),
+        ("Label(l)?ing config", "Copy one of the labelling configs below; the rest of yours can stay."),
+        (
+            "requests are waiting already",
+            "Work arrives faster than it is done: pre-annotate fewer tasks at once, choose a quicker preset in "
+            "ANYWORD_PRESET_BATCH, or use an accelerator.",
+        ),
+        ("did not load", "Correct the setting and start the backend anew."),
+        (
+            "ANYWORD_MAX_BODY_MB",
+            "Tasks carry all their annotations: raise ANYWORD_MAX_BODY_MB, or use the Bitmask config, whose masks "
+            "are small.",
+        ),
+        (
+            "user name and password",
+            "In Label Studio: Settings, Model, the backend's menu, Edit; choose basic authentication and enter both.",
+        ),
+        ("Unexpected error", "This is a bug: please report it with the trace that the log has under this id."),
+    )
+)
+
+
+def remedy(message: str) -> str:
+    """What to do about an error with this message; empty where the message says it already."""
+    return next((remedy for pattern, remedy in REMEDIES if pattern.search(message)), "")

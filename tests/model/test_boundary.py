@@ -1,0 +1,53 @@
+"""Borders that move to the picture's edges."""
+
+import cv2
+import numpy as np
+import pytest
+
+from model.boundary import snapped, surroundings
+from model.geometry import iou
+from model.values import Image, Mask
+
+
+def disc(size: tuple[int, int], centre: tuple[int, int], radius: int) -> Mask:
+    return cv2.circle(np.zeros(size, np.uint8), centre, radius, 1, -1).astype(np.bool_)
+
+
+def painted(mask: Mask) -> Image:
+    noise = np.random.default_rng(0).normal(0, 3, (*mask.shape, 3))
+    return (np.where(mask[..., None], (200, 40, 60), (90, 140, 80)) + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(160, 200), (600, 900), (1500, 1200)])
+def test_a_border_moves_to_the_edge(size: tuple[int, int]) -> None:
+    centre, radius = (size[1] // 2, size[0] // 2), min(size) // 4
+    truth = disc(size, centre, radius)
+    coarse = disc(size, (centre[0] + radius // 8, centre[1]), round(radius * 0.9))
+    found = snapped(painted(truth), coarse, radius / 1.5)
+    assert iou(coarse, truth) < 0.83
+    assert iou(found, truth) > 0.96
+
+
+def test_a_picture_without_edges_leaves_the_mask_about_as_it_is() -> None:
+    mask = disc((200, 200), (100, 100), 50)
+    assert iou(snapped(np.full((200, 200, 3), 120, np.uint8), mask, 9), mask) > 0.95
+
+
+def test_nothing_everything_and_no_reach_stay_as_they_are() -> None:
+    image = painted(disc((60, 80), (30, 30), 10))
+    for mask in (np.zeros((60, 80), np.bool_), np.ones((60, 80), np.bool_)):
+        assert np.array_equal(snapped(image, mask, 5), mask)
+    kept = disc((60, 80), (33, 30), 10)
+    assert np.array_equal(snapped(image, kept, 0), kept)
+
+
+def test_pixels_far_from_the_mask_stay_off() -> None:
+    truth = disc((300, 300), (60, 60), 30)
+    twin = disc((300, 300), (230, 230), 30)
+    assert not snapped(painted(truth | twin), truth, 12)[twin].any()
+
+
+def test_surroundings_end_at_the_rim() -> None:
+    mask = np.zeros((40, 60), np.bool_)
+    mask[2:5, 50:58] = True
+    assert surroundings(mask, 4) == (slice(0, 9), slice(46, 60))
