@@ -3,11 +3,13 @@ PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
 LABEL_STUDIO := .venv-label-studio
+BROWSER := $(shell which chromium chromium-browser google-chrome)
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 # Threads of torch that spin while they wait make a busy machine thirty times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test lint bench e2e serve clean
+.PHONY: setup demo test lint bench e2e browser serve clean
 
 setup: $(VENV)/.running ## What `make demo` and `make serve` need
 
@@ -28,9 +30,15 @@ lint: $(VENV)/.developing
 bench: $(VENV)/.developing ## Accuracy on unseen scenes and photographs, then speed and memory over HTTP
 	$(RUN) -m model.evaluation
 	$(RUN) -m tests.benchmarks.http
+	$(RUN) -m tests.benchmarks.loop
 
-e2e: $(VENV)/.developing $(LABEL_STUDIO)/.installed ## Against a real Label Studio server
+e2e: $(VENV)/.developing $(LABEL_STUDIO)/.installed browser ## Against a real Label Studio server, in a real browser
 	$(RUN) -m pytest tests/e2e
+
+browser: ## Debian's Chromium; where it cannot be installed, the tests that need it are skipped
+ifeq ($(BROWSER),)
+	-$(AS_ROOT) sh -c "apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium"
+endif
 
 $(VENV)/.running: requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

@@ -18,7 +18,12 @@ NO_PROMPT = (
 NO_LABELS = "There are no labels, so pre-annotations find nothing: add <Labels> with a <Label> for each thing"
 NO_STATUS = (
     'Messages have nowhere to appear, and Label Studio shows no error of a smart tool: add <TextArea name="status" '
-    'toName="{image}" editable="false" smart="false"/>'
+    'toName="board" editable="false" smart="false"/> and <View style="display:none"><Text name="board" '
+    'value="${key}"/></View>'
+)
+STATUS_ON_IMAGE = (
+    "Each message selects the label again that was chosen when it first came: give the status text area an object of "
+    'its own, toName="board" and <View style="display:none"><Text name="board" value="${key}"/></View>'
 )
 SEVERAL_AREAS = 'No text area is known to be the prompt: give one of them name="prompt"'
 NOT_SMART = '<{tag} name="{name}"> does not ask for a mask: add smart="true"'
@@ -64,7 +69,9 @@ def _rest(config: LabelConfig) -> Iterator[str]:
     if not config.labels:
         yield NO_LABELS
     if config.status is None:
-        yield NO_STATUS.format(image=config.image)
+        yield NO_STATUS.format(key=config.data_key)
+    if config.status == config.image and not config.mask.labels_itself:
+        yield STATUS_ON_IMAGE.format(key=config.data_key)
 
 
 def _tag(node: Element) -> str:

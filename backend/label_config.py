@@ -14,6 +14,7 @@ from model.errors import Misconfigured
 
 MASK_TAGS = ("brushlabels", "brush", "bitmasklabels", "bitmask")
 STROKE_TAGS = ("brushlabels", "brush", "polygonlabels", "polygon", "vectorlabels", "vector")
+STATUS = "status"  # name of the TextArea that shows messages
 BACKGROUND_WORDS = frozenset({"background", "negative"})
 
 
@@ -58,9 +59,9 @@ class MaskControl:
 class LabelConfig:
     """What one labelling config says about one picture. `data_key` is the picture's key in the task data.
 
-    `prompt` is the TextArea that asks for something, `region_prompt` the one inside a smart rectangle (perRegion),
-    `status` the one that shows messages; `strokes` are the smart controls for lines and brush marks; `negatives` are
-    the names, in lower case, of labels for what is not wanted.
+    `prompt` is the TextArea that asks for something, `region_prompt` the one inside a smart rectangle (perRegion);
+    `status` is the object that the TextArea for messages speaks of; `strokes` are the smart controls for lines and
+    brush marks; `negatives` are the names, in lower case, of labels for what is not wanted.
     """
 
     image: str
@@ -103,7 +104,8 @@ def read(xml: str) -> LabelConfig:
         raise Misconfigured("Labeling config needs <Image> with value=$key")
     on_image = [node for node in _controls(root) if _target(node) == image]
     mask, labels_node = _mask_control(mask_node, on_image)
-    areas = [node for node in on_image if _tag(node) == "textarea"]
+    areas = [node for node in on_image if _tag(node) == "textarea" and node.get("name") != STATUS]
+    status = next((node for node in _controls(root, ("textarea",)) if node.get("name") == STATUS), None)
     return LabelConfig(
         image=image,
         data_key=images[image][1:],
@@ -114,7 +116,7 @@ def read(xml: str) -> LabelConfig:
         strokes=tuple(node.attrib["name"] for node in on_image if _is_stroke(node) and node is not mask_node),
         prompt=_prompt([area for area in areas if not _per_region(area)]),
         region_prompt=_prompt([area for area in areas if _per_region(area)]),
-        status=next((area.get("name") for area in areas if area.get("name") == "status"), None),
+        status=None if status is None else _target(status),
         negatives=BACKGROUND_WORDS | _negatives(on_image),
     )
 
@@ -191,5 +193,5 @@ def _prompt(areas: list[Element]) -> str | None:
     """The text area called "prompt", else the only one that can ask for a prediction at all."""
     if any(area.get("name") == "prompt" for area in areas):
         return "prompt"
-    asking = [area.get("name") for area in areas if area.get("name") != "status" and area.get("smart") != "false"]
+    asking = [area.get("name") for area in areas if area.get("smart") != "false"]
     return asking[0] if len(asking) == 1 else None

@@ -64,6 +64,8 @@ class Predictions:
         if _event(ask.context):
             logger.warning("Event %.80r is not known here and changes nothing", _event(ask.context))
             return [regions.prediction([], self.model_version) for _ in ask.tasks]
+        if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
+            return [regions.prediction([], self.model_version) for _ in ask.tasks]
         deadline = time.monotonic() + self.batch_deadline
         return [self._attempt(task, ask) if time.monotonic() < deadline else NOT_REACHED for task in ask.tasks]
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from backend import bitmask, rle
-from backend.label_config import LabelConfig
+from backend.label_config import STATUS, LabelConfig
 from backend.prompts import Request
 from model.errors import Misconfigured
 from model.geometry import iou
@@ -85,7 +85,7 @@ def status_item(message: str, config: LabelConfig) -> Item:
     """The message as a result item for the config's status text area. Raises Misconfigured where it has none."""
     if config.status is None:
         raise Misconfigured("Labeling config has no <TextArea> named status")
-    head = {"id": uuid4().hex, "from_name": config.status, "to_name": config.image, "type": "textarea"}
+    head = {"id": uuid4().hex, "from_name": STATUS, "to_name": config.status, "type": "textarea"}
     return {**head, "value": {"text": [message]}}
 
 

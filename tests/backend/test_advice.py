@@ -15,7 +15,8 @@ from tests.backend.configs import SCRIBBLE, A, C, D
         ('name="box" toName="image" smart="true"', 'name="box" toName="image"', '<Rectangle name="box"> does not ask'),
         (' smartOnly="true"', "", '<KeyPoint name="point"> leaves points behind'),
         ('maxSubmissions="1" ', "", '<TextArea name="prompt"> keeps every text'),
-        ('name="status"', 'name="note"', 'add <TextArea name="status" toName="image"'),
+        ('name="status"', 'name="note"', 'add <TextArea name="status" toName="board"'),
+        ('toName="board"', 'toName="image"', "give the status text area an object of its own"),
     ],
 )
 def test_each_lack_is_one_line(taken: str, put: str, said: str) -> None:
@@ -36,7 +37,7 @@ def test_labels_of_a_tools_own_make_no_difference() -> None:
 def test_a_config_that_cannot_ask_works_for_pre_annotations_and_is_told() -> None:
     xml = """<View><Image name="i" value="$image"/>
       <BrushLabels name="b" toName="i"><Label value="Dog"/></BrushLabels></View>"""
-    assert advice(xml) == (lines.NO_PROMPT, lines.NO_STATUS.format(image="i"))
+    assert advice(xml) == (lines.NO_PROMPT, lines.NO_STATUS.format(key="image"))
 
 
 def test_a_config_without_labels_is_told() -> None:

@@ -365,3 +365,8 @@ def test_a_password_is_asked_for_except_by_probes_and_events() -> None:
     assert client.post("/predict", json=request, auth=("anna", "pass-wörd")).status_code == 200
     assert client.get("/health").status_code == client.post("/webhook", json={}).status_code == 200
     assert client.get("/metrics").status_code == 401
+
+
+def test_a_request_whose_prompts_are_gone_asks_for_nothing(client: FlaskClient) -> None:
+    (answer,) = results(client.post("/predict", json=calls.predict([calls.task()], context={"result": []})))
+    assert answer["result"] == []

@@ -13,7 +13,7 @@ def test_every_example_has_all_there_is(example: Example) -> None:
     LabelInterface(example.xml).validate()  # type: ignore[no-untyped-call]
     config = label_config.read(example.xml)
     assert [label.value for label in config.foreground] == ["Dog", "Traffic light"]
-    assert (config.keypoints, config.rectangles, config.status) == (("point",), ("box",), "status")
+    assert (config.keypoints, config.rectangles, config.status) == (("point",), ("box",), "board")
     assert config.prompt or config.region_prompt
     assert advice(example.xml) == ()
 

@@ -44,7 +44,7 @@ def test_the_only_brush_takes_the_masks_even_where_it_is_smart() -> None:
 
 def test_only_a_text_area_called_status_shows_messages() -> None:
     renamed = A.replace('name="status"', 'name="note"')
-    assert (label_config.read(A).status, label_config.read(renamed).status) == ("status", None)
+    assert (label_config.read(A).status, label_config.read(renamed).status) == ("board", None)
 
 
 def test_a_text_area_in_a_rectangle_is_its_own_prompt() -> None:

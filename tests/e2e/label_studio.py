@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.e2e.servers import Address
+from tests.e2e.servers import Address, Backend
 
 SECONDS = 110  # Label Studio itself waits 100 for a prediction
 
@@ -41,21 +42,27 @@ class Project:
         return list(answer["data"]["result"])
 
 
+def submitted(server: Address, task: int) -> list[dict[str, Any]]:
+    """What was submitted for a task, oldest first."""
+    return sorted(call(server, "GET", f"/api/tasks/{task}")["annotations"], key=lambda stored: int(stored["id"]))
+
+
 def create_project(server: Address, title: str, config: str, pictures: Sequence[Path]) -> int:
-    """Make a project with uploaded pictures and return its id."""
-    project = int(call(server, "POST", "/api/projects", {"title": title, "label_config": config})["id"])
+    """Make a project for two annotators, who start without our regions, upload pictures and return its id."""
+    chosen = {"show_collab_predictions": False, "maximum_annotations": 2}
+    project = int(call(server, "POST", "/api/projects", {"title": title, "label_config": config, **chosen})["id"])
     for picture in pictures:
         answer = requests.post(
             f"{server.url}/api/projects/{project}/import?commit_to_project=true",
             headers=_headers(server),
-            files={"file": (picture.name, picture.read_bytes(), "image/png")},
+            files={"file": (picture.name, picture.read_bytes(), mimetypes.guess_type(picture)[0] or "")},
             timeout=SECONDS,
         )
         assert answer.status_code == 201, answer.text
     return project
 
 
-def connect(server: Address, project: int, backend: Address) -> requests.Response:
+def connect(server: Address, project: int, backend: Address | Backend) -> requests.Response:
     """Connect the backend as the Connect dialog does."""
     body = {"url": backend.url, "project": project, "title": "Anyword", "is_interactive": True}
     return requests.post(f"{server.url}/api/ml/", headers=_headers(server), json=body, timeout=SECONDS)

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.process import ROOT, free_port, running, serving
+from backend.process import ROOT, free_port, running
 
 LABEL_STUDIO = ROOT / ".venv-label-studio" / "bin" / "label-studio"
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may log in."""
+
+    email: str
+    password: str = field(default_factory=lambda: secrets.token_hex(10))
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens, and the key that opens it."""
+    """Where a server listens, the key that opens its API, and who may log in."""
 
     url: str
     key: str = ""
+    owner: Account = Account("admin@example.com")
+
+
+class Backend:
+    """Our server with its embedded models, which can be stopped and started again on the same port."""
+
+    def __init__(self, folder: Path, server: Address) -> None:
+        self._port = free_port()
+        self._log = folder / "backend.log"
+        self._environ = {"ANYWORD_LABEL_STUDIO_URL": server.url, "ANYWORD_LABEL_STUDIO_API_KEY": server.key}
+        self._process = ExitStack()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until the models are loaded."""
+        command = [sys.executable, "-m", "backend", "serve", "--port", str(self._port)]
+        self._process.enter_context(running(command, self._environ, self._log, (f"{self.url}/ready", 120)))
+
+    def stop(self) -> None:
+        """End it as a service manager does."""
+        self._process.close()
 
 
 @contextmanager
@@ -29,8 +59,8 @@ def label_studio(folder: Path) -> Iterator[Address]:
     environ = {
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
         "LABEL_STUDIO_HOST": address.url,
-        "LABEL_STUDIO_USERNAME": "admin@example.com",
-        "LABEL_STUDIO_PASSWORD": secrets.token_hex(10),
+        "LABEL_STUDIO_USERNAME": address.owner.email,
+        "LABEL_STUDIO_PASSWORD": address.owner.password,
         "LABEL_STUDIO_USER_TOKEN": address.key,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "ML_BLOCK_LOCAL_IP": "false",
@@ -47,8 +77,11 @@ def label_studio(folder: Path) -> Iterator[Address]:
 
 
 @contextmanager
-def backend(folder: Path, server: Address) -> Iterator[Address]:
-    """Run our server with its embedded models, and wait until they are loaded."""
-    settings = {"ANYWORD_LABEL_STUDIO_URL": server.url, "ANYWORD_LABEL_STUDIO_API_KEY": server.key}
-    with serving(settings, folder / "backend.log") as url:
-        yield Address(url)
+def backend(folder: Path, server: Address) -> Iterator[Backend]:
+    """Run our server until the block ends."""
+    ours = Backend(folder, server)
+    ours.start()
+    try:
+        yield ours
+    finally:
+        ours.stop()

@@ -1,24 +1,18 @@
 """A real Label Studio, our server with its embedded models, and pictures whose truth is known."""
 
-import base64
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from label_studio_sdk.converter import brush
-from PIL import Image as Pictures
 
 from backend import samples
-from backend.samples import CLASSIC_CONFIG, SCRIBBLE_CONFIG, Items, label_of, name_of
+from backend.samples import CLASSIC_CONFIG, CONFIG, SCRIBBLE_CONFIG, Items, name_of
 from model.embedded.scenes import Thing
-from model.geometry import iou
-from model.values import Mask
 from tests.e2e.conftest import Album
 from tests.e2e.label_studio import Project, call, connect, create_project
-from tests.e2e.servers import Address
+from tests.e2e.servers import Address, Backend
+from tests.e2e.stored import overlap
 
 WITHOUT_MASK = '<View><Image name="image" value="$image"/><TextArea name="prompt" toName="image"/></View>'
 # Floors that tell a broken path from a working one; how good the embedded models are stands in the model card.
@@ -30,34 +24,7 @@ PROMPTS: Mapping[str, Callable[[Thing, bool], Items]] = {
 }
 
 
-def masks_by_label(items: Sequence[Mapping[str, Any]], size: tuple[int, ...]) -> dict[str, Mask]:
-    """All pixels of each label, decoded by the SDK and by Pillow rather than by our own codecs."""
-    labels = {item["id"]: item["value"]["labels"][0] for item in items if item["type"] == "labels"}
-    masks: dict[str, Mask] = {}
-    for item in (item for item in items if item["type"] in ("bitmask", "brushlabels")):
-        value = item["value"]
-        label = labels[item["id"]] if item["type"] == "bitmask" else value["brushlabels"][0]
-        mask = from_png(value["imageDataURL"]) if item["type"] == "bitmask" else from_rle(value["rle"], size)
-        masks[label] = masks.get(label, np.zeros(size, np.bool_)) | mask
-    return masks
-
-
-def from_png(uri: str) -> Mask:
-    file = io.BytesIO(base64.b64decode(uri.split(",")[1]))
-    return np.asarray(Pictures.open(file).convert("RGBA"))[..., 3] >= 128
-
-
-def from_rle(rle: list[int], size: tuple[int, ...]) -> Mask:
-    return np.asarray(brush.decode_rle(rle).reshape(*size, 4)[..., 3] >= 128)
-
-
-def overlap(items: Sequence[Mapping[str, Any]], thing: Thing) -> float:
-    """How well the regions with the thing's label cover the thing."""
-    found = masks_by_label(items, thing.mask.shape).get(label_of(thing))
-    return 0.0 if found is None else iou(found, thing.mask)
-
-
-def test_the_backend_is_connected_and_names_its_version(project: Project, backend: Address) -> None:
+def test_the_backend_is_connected_and_names_its_version(project: Project, backend: Backend) -> None:
     listed = call(project.server, "GET", f"/api/ml/{project.backend_id}")
     assert listed["state"] == "CO"
     assert listed["url"] == backend.url
@@ -87,7 +54,7 @@ def test_a_prompt_gives_the_object(project: Project, album: Album, prompt: str, 
     assert np.mean(overlaps) >= least, overlaps
 
 
-def test_a_scribble_gives_the_object(server: Address, backend: Address, album: Album) -> None:
+def test_a_scribble_gives_the_object(server: Address, backend: Backend, album: Album) -> None:
     """Through the API: the editor of 1.23.2 sends no request for a smart brush."""
     number = create_project(server, "scribbles", SCRIBBLE_CONFIG, album.files)
     project = Project(server, number, "scribbles", int(connect(server, number, backend).json()["id"]))
@@ -99,12 +66,17 @@ def test_a_scribble_gives_the_object(server: Address, backend: Address, album: A
     assert np.mean(overlaps) >= 0.6, overlaps
 
 
-def test_nothing_found_is_said_where_the_config_has_a_place_for_it(project: Project) -> None:
+@pytest.mark.parametrize(("config", "said"), [(CONFIG, ["status"]), (CLASSIC_CONFIG, [])], ids=["bitmask", "classic"])
+def test_nothing_found_is_said_where_the_config_has_a_place_for_it(
+    server: Address, backend: Backend, album: Album, config: str, said: list[str]
+) -> None:
+    number = create_project(server, "zebras", config, album.files[:1])
+    project = Project(server, number, "zebras", int(connect(server, number, backend).json()["id"]))
     items = project.ask(project.tasks()[0]["id"], samples.text("zebra"))
-    assert [item["from_name"] for item in items] == ([] if project.title == "classic" else ["status"])
+    assert [item["from_name"] for item in items] == said
 
 
-def test_the_connect_dialog_shows_what_the_config_lacks(server: Address, backend: Address) -> None:
+def test_the_connect_dialog_shows_what_the_config_lacks(server: Address, backend: Backend) -> None:
     number = create_project(server, "without a mask control", WITHOUT_MASK, [])
     answer = connect(server, number, backend)
     assert answer.status_code == 400
@@ -112,7 +84,7 @@ def test_the_connect_dialog_shows_what_the_config_lacks(server: Address, backend
 
 
 def test_a_picture_that_cannot_be_read_costs_its_own_task_alone(
-    server: Address, backend: Address, folder: Path, album: Album
+    server: Address, backend: Backend, folder: Path, album: Album
 ) -> None:
     broken = folder / "broken.png"
     broken.write_bytes(b"no picture")
