@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from backend import bitmask, rle
-from backend.drafts import accepted_items
-from backend.hints import Item, value_of
 from backend.label_config import LabelConfig
-from backend.marks import labels_of
-from backend.prompts import Request
+from backend.prompting.drafts import accepted_items
+from backend.prompting.hints import Item, value_of
+from backend.prompting.marks import labels_of
+from backend.prompting.prompts import Request
 from backend.regions import label_of
 from model.errors import BadQuery
 from model.geometry import iou

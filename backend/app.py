@@ -10,15 +10,15 @@ from flask import Flask
 
 from backend import __version__
 from backend.events import Events
-from backend.images import Images, ImageSource
-from backend.journal import Journal
 from backend.loading import Engine, Loader
 from backend.metrics import Metrics
-from backend.pages import Pages, Server
+from backend.page.journal import Journal
+from backend.page.pages import Pages, Server
+from backend.pictures.images import Images, ImageSource
+from backend.pictures.prefetch import Prefetch
 from backend.predictions import Predictions
-from backend.prefetch import Prefetch
+from backend.prompting.sessions import Sessions
 from backend.routes import Service
-from backend.sessions import Sessions
 from backend.settings import Settings
 from model.lane import Lane
 
@@ -70,7 +70,7 @@ def model_version(settings: Settings) -> str:
 
 
 def _routed(service: Service, pages: Pages) -> Flask:
-    app = Flask("backend", static_folder=None)
+    app = Flask("backend", static_folder=None, template_folder="page/templates")
     app.add_url_rule("/", "root", pages.root)
     app.add_url_rule("/style.css", "style", pages.style)
     app.add_url_rule("/requests/<int:number>/<panel>.png", "picture", pages.picture)

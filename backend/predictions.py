@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend import accepted, drafts, prompts, regions
-from backend.images import Images
-from backend.journal import Journal, Occasion, entry_of
+from backend import accepted, regions
 from backend.label_config import LabelConfig
 from backend.loading import Loader
 from backend.metrics import Metrics
-from backend.parts import parts, whole
+from backend.page.journal import Journal, Occasion, entry_of
+from backend.pictures.images import Images
 from backend.problems import Problem, problem
-from backend.prompts import Prompts, Request
-from backend.sessions import Place, Sessions, Turn
+from backend.prompting import drafts, prompts
+from backend.prompting.parts import parts, whole
+from backend.prompting.prompts import Prompts, Request
+from backend.prompting.sessions import Place, Sessions, Turn
 from model.errors import BadImage
 from model.lane import Lane, Priority
 from model.values import Answer, Image, Query

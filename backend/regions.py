@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from backend import bitmask, rle
 from backend.label_config import STATUS, LabelConfig
-from backend.prompts import Request
+from backend.prompting.prompts import Request
 from model.errors import Misconfigured
 from model.geometry import iou
 from model.values import Answer, Mask, Phrase, Segment

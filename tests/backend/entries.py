@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.journal import Entry, Occasion, entry_of
-from backend.prompts import Request
+from backend.page.journal import Entry, Occasion, entry_of
+from backend.prompting.prompts import Request
 from model.values import Answer, Box, Clause, Finding, Hint, Image, Phrase, Point, Query, Segment, Word
 from tests.backend.calls import picture
 from tests.backend.colour_engine import COLOURS

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from backend import label_config, prompts, regions
+from backend import label_config, regions
 from backend.label_config import LabelConfig
-from backend.marks import grouped
-from backend.prompts import Prompts, Request
+from backend.prompting import prompts
+from backend.prompting.marks import grouped
+from backend.prompting.prompts import Prompts, Request
 from model.errors import BadQuery
 from model.values import Answer
 from tests.backend.configs import C

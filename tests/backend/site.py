@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from backend.images import Images, ImageSource
+from backend.pictures.images import Images, ImageSource
 from model.errors import BadImage
 
 COLOUR = (200, 30, 90)

@@ -4,8 +4,8 @@ import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
 from backend import label_config
-from backend.advice import advice
 from backend.configs import BITMASK, EXAMPLES, REGION_TEXT, Example, labelled
+from backend.page.advice import advice
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)

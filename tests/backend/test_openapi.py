@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from backend import __version__
 from backend.app import create_app
-from backend.journal import Journal
 from backend.openapi import description
+from backend.page.journal import Journal
 from model.errors import Misconfigured
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of

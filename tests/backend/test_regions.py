@@ -12,7 +12,7 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 
 from backend import bitmask, label_config, regions, rle
 from backend.label_config import LabelConfig
-from backend.prompts import Request
+from backend.prompting.prompts import Request
 from model.errors import Misconfigured
 from model.values import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Query, Segment, Word
 from tests.backend.configs import C_BITMASK, EVERY, A, B, C, recorded

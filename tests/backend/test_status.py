@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import prompts, regions
-from backend.marks import grouped
+from backend import regions
+from backend.prompting import prompts
+from backend.prompting.marks import grouped
 from model.values import Answer, Clause, Image, Query, Segment
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, client_of, results, status_text

@@ -1,0 +1,1 @@
+"""Pictures: from the address in a task to pixels, kept and fetched ahead."""

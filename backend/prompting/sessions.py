@@ -1,0 +1,136 @@
+"""What annotators work on, remembered for a while: a request brings prompts of one kind, an object has more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from backend.prompting.drafts import Editor
+from backend.prompting.fusion import Session, continued, joined, standing, unspent
+from backend.prompting.marks import grouped
+from backend.prompting.prompts import Prompts, Request, asked
+from backend.prompting.refining import Found, Refined, anchored, identified, informed
+from backend.regions import Region
+
+MOST_TASKS = 64
+MOST_OBJECTS = 4  # of one task, those of all annotators together
+MOST_SENT = 200  # regions of an object by which it is seen that it was accepted
+MOST_FOUND = 12  # regions of an answer that a click can refine; each holds SAM's logits
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A task: the server's address, the project as Label Studio names it ("<id>.<created>"), the task's id.
+
+    `picture` tells a task's picture from the one it had before: a hash of its address.
+    """
+
+    server: str
+    project: str
+    task: str
+    picture: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request of a session: whose it is, and the session as it was then."""
+
+    place: Place
+    session: Session
+
+    @property
+    def annotator(self) -> tuple[Place, str | int]:
+        """Who asks on this task, as far as known: the user of the drafts, else whoever works on this object."""
+        return self.place, self.session.user or self.session.number
+
+
+class Sessions:
+    """The sessions of all tasks, bounded in number and in time; threads may share it."""
+
+    def __init__(self, seconds: float = 900, clock: Callable[[], float] = time.monotonic) -> None:
+        """A session ends when nothing was asked for `seconds`."""
+        self._seconds, self._clock = seconds, clock
+        self._lock = threading.Lock()
+        self._numbers = count(1)
+        self._tasks: OrderedDict[Place, tuple[Session, ...]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return sum(len(sessions) for sessions in self._tasks.values())
+
+    def fuse(self, place: Place, said: Prompts, editor: Editor, size: tuple[int, int]) -> tuple[Request, Turn]:
+        """Join a request's prompts with those of the same object, on a picture of `size` (H, W).
+
+        Raises BadQuery where they cannot be answered; they are remembered all the same, for the next request.
+        """
+        with self._lock:
+            sessions = self._fresh(place, size)
+            session = continued(sessions, said, editor) or Session(next(self._numbers), size)
+            session = _told(session, said, editor, sessions)
+            self._keep(place, replace(session, used=self._clock()))
+        pointed = anchored(grouped(session.prompts.marks), session.found)
+        pointed = identified(pointed, session.regions, session.found)
+        pointed = informed(pointed, session.refined, session.found)
+        return asked(session.prompts, pointed), Turn(place, session)
+
+    def remember(self, turn: Turn, request: Request, found: Sequence[Region]) -> None:
+        """Keep what a request was answered with, unless a later request of the session was answered already."""
+        with self._lock:
+            sessions = self._fresh(turn.place, turn.session.size)
+            session = next((each for each in sessions if each.number == turn.session.number), None)
+            if session is not None and turn.session.turn >= session.answered:
+                self._keep(turn.place, _answered(session, turn, request, found))
+
+    def end(self, place: Place) -> None:
+        """Forget the sessions on a task."""
+        with self._lock:
+            self._tasks.pop(place, None)
+
+    def _fresh(self, place: Place, size: tuple[int, int]) -> tuple[Session, ...]:
+        """The sessions on a task that have not timed out, the newest first."""
+        oldest = self._clock() - self._seconds
+        sessions = self._tasks.get(place, ())
+        return tuple(each for each in sessions if each.used >= oldest and each.size == size)
+
+    def _keep(self, place: Place, session: Session) -> None:
+        others = [each for each in self._fresh(place, session.size) if each.number != session.number]
+        self._tasks[place] = (session, *others)[:MOST_OBJECTS]
+        self._tasks.move_to_end(place)
+        oldest = self._clock() - self._seconds
+        while len(self._tasks) > MOST_TASKS or next(iter(self._tasks.values()))[0].used < oldest:
+            self._tasks.popitem(last=False)
+
+
+def _told(session: Session, said: Prompts, editor: Editor, sessions: Sequence[Session]) -> Session:
+    """A session with what a request adds to it."""
+    earlier = Prompts(session.prompts.text, standing(session, editor))
+    prompts = joined(said, earlier, unspent(editor.left, sessions))
+    same_text = (prompts.text and prompts.text.typed) == (session.prompts.text and session.prompts.text.typed)
+    return replace(
+        session,
+        prompts=prompts,
+        user=editor.user or session.user,
+        shown=prompts.ids & (session.shown | editor.ids),
+        found=session.found if same_text else (),
+        turn=session.turn + 1,
+    )
+
+
+def _answered(session: Session, turn: Turn, request: Request, found: Sequence[Region]) -> Session:
+    """A session with what a request of it was answered with."""
+    told = {mark: thing.region for thing in request.pointed for mark in thing.ids}
+    regions = {mark: region for mark, region in {**session.regions, **told}.items() if mark in session.prompts.ids}
+    after = {region.id: region.segment.low_res_mask for region in found}
+    by_text = [Found.of(region.id, region.segment.mask, after[region.id]) for region in found[:MOST_FOUND]]
+    return replace(
+        session,
+        sent=tuple(dict.fromkeys((*session.sent, *after)))[-MOST_SENT:],
+        found=session.found if request.query.hints else tuple(each for each in by_text if each.small.any()),
+        regions=regions,
+        refined={thing.region: Refined(thing.hint, after.get(thing.region)) for thing in request.pointed[:MOST_FOUND]},
+        answered=turn.session.turn,
+    )
