@@ -104,4 +104,5 @@ class Engine:
 def finding_of(located: Located, choices: Sequence[Choice]) -> Finding:
     """How a phrase was answered; where it is not there, how strongly its brightest cell speaks for it."""
     surest = max((choice.evidence for choice in choices), default=float(located.evidence.max()))
-    return Finding(located.sought.phrase, located.sought.clause, located.scores, surest, bool(choices))
+    phrase, clause = located.sought.phrase, located.sought.clause
+    return Finding(phrase, clause, located.scores, surest, bool(choices), located.attended)

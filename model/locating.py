@@ -23,11 +23,13 @@ from model.wording import Sought, Wording, word
 class Located:
     """A phrase and where it is.
 
-    scores: (g, g), refined, maximum 1. evidence: (g, g) in 0..1. cluster: the words' maps and the points off the
-    object (Segment Anyword's R1 and R2), where SAM is asked by them. warning: what went wrong on the way, if anything.
+    attended: (g, g), what the words attend to. scores: (g, g), refined. Both have maximum 1. evidence: (g, g) in 0..1.
+    cluster: the words' maps and the points off the object (Segment Anyword's R1 and R2), where SAM is asked by them.
+    warning: what went wrong on the way, if anything.
     """
 
     sought: Sought
+    attended: NDArray[np.float32]
     scores: NDArray[np.float32]
     evidence: torch.Tensor
     cluster: Cluster | None
@@ -45,7 +47,7 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
     for each in wording.sought:
         give_way()
         proof.append(_evidence(sight, seen, wording, attention, each))
-    rows = zip(wording.sought, refined, proof, gathered, strict=True)
+    rows = zip(wording.sought, brightest(scores).cpu().numpy(), refined, proof, gathered, strict=True)
     return [Located(*row, inverted.warning) for row in rows]
 
 

@@ -209,13 +209,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """A phrase that was looked for: where (scores (g, g), maximum 1) and how surely it is there (presence 0..1)."""
+    """A phrase that was looked for: where (scores (g, g), maximum 1) and how surely it is there (presence 0..1).
+
+    attended: (g, g), maximum 1, the phrase's cross-attention before it was refined to `scores`.
+    """
 
     phrase: Phrase
     clause: int
     scores: NDArray[np.float32]
     presence: float
     present: bool
+    attended: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

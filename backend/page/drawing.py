@@ -28,7 +28,7 @@ def panels(sketch: Sketch) -> Iterator[Panel]:
     pointed = bool(sketch.prompts)
     yield Panel("asked", "points and boxes" if pointed else "picture")
     for number, each in enumerate(sketch.maps):
-        yield Panel(f"map-{number}", f"{each.phrase}{'' if each.present else ': not found'}")
+        yield Panel(f"map-{number}", each.title)
     if sketch.masks:
         more = f", {sketch.left_out} more not shown" if sketch.left_out else ""
         yield Panel("answer", f"answer{more}")

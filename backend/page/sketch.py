@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -22,10 +22,9 @@ HIGHEST = 255
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Map:
-    """Where a phrase was seen: scores (g, g), 255 where it is surest."""
+    """Where a phrase was seen, and what to call that: scores (g, g), 255 where it is surest."""
 
-    phrase: str
-    present: bool
+    title: str
     scores: NDArray[np.uint8]
 
 
@@ -65,7 +64,7 @@ def sketch_of(image: Image, hints: Sequence[Hint], answer: Answer) -> Sketch:
         size,
         stream.getvalue(),
         tuple(_prompt(hint, (image.shape[0], image.shape[1]), size) for hint in hints),
-        tuple(map(_map, answer.findings[:MOST_MAPS])),
+        tuple(each for finding in answer.findings[:MOST_MAPS] for each in _maps(finding)),
         tuple(_packed(segment.mask, size) for segment in answer.segments[:MOST_MASKS]),
         max(0, len(answer.segments) - MOST_MASKS),
     )
@@ -88,9 +87,16 @@ def _prompt(hint: Hint, size: tuple[int, int], small: tuple[int, int]) -> MaskPr
     return MaskPrompt(coords, np.array([point.positive for point in points], np.int64), box)
 
 
-def _map(finding: Finding) -> Map:
-    scores = (HIGHEST * finding.scores.clip(0, 1)).astype(np.uint8)
-    return Map(finding.phrase.text, finding.present, scores)
+def _maps(finding: Finding) -> Iterator[Map]:
+    """A phrase's attention, where it is told, and what refinement made of it."""
+    if finding.attended is not None:
+        yield Map(f"{finding.phrase.text}: attention", _bytes(finding.attended))
+    verdict = "refined" if finding.present else "refined, not found"
+    yield Map(f"{finding.phrase.text}: {verdict}", _bytes(finding.scores))
+
+
+def _bytes(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (HIGHEST * scores.clip(0, 1)).astype(np.uint8)
 
 
 def _packed(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:

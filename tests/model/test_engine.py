@@ -34,6 +34,10 @@ def test_a_word_finds_its_object(engine: Engine, shape: str) -> None:
     scene = lone(shape)
     answer = engine.segment(scene.image, Query((Clause(f"a {shape}"),)))
     assert answer.findings[0].present
+    attended = answer.findings[0].attended
+    assert attended is not None
+    assert attended.shape == answer.findings[0].scores.shape
+    assert attended.max() == 1
     assert iou(union(answer, scene.image.shape[:2]), scene.objects[0].mask) > 0.75
 
 

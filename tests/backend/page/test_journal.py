@@ -9,7 +9,7 @@ from backend.page import journal as journals
 from backend.page.journal import Journal, Occasion, Project, entry_of
 from backend.problems import Problem, problem
 from model.errors import Superseded
-from model.values import Answer
+from model.values import Answer, Finding, Phrase, Word
 from tests.backend.calls import picture
 from tests.backend.entries import answered, asked, entry
 
@@ -45,6 +45,15 @@ def test_a_sketch_of_a_large_picture_is_small() -> None:
     assert sketch.size[1] / sketch.size[0] == pytest.approx(4 / 3, abs=0.02)
     assert (len(sketch.masks), sketch.left_out) == (12, 28)
     assert sketch.bytes < 200_000
+
+
+def test_attention_is_shown_before_what_refinement_made_of_it() -> None:
+    phrase = Phrase("red thing", Word("thing", "thing", 4, 9))
+    attended, scores = np.eye(4, dtype=np.float32), np.ones((4, 4), np.float32)
+    finding = Finding(phrase, 0, scores, 0.1, present=False, attended=attended)
+    sketch = entry_of(Occasion("1", "1", 0.1, ""), picture(), asked(), Answer((), (finding,))).sketch
+    assert [each.title for each in sketch.maps] == ["red thing: attention", "red thing: refined, not found"]
+    assert np.array_equal(sketch.maps[0].scores, 255 * attended)
 
 
 def test_masks_points_and_boxes_keep_their_places() -> None:
