@@ -155,7 +155,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--backbone", type=Path, default=BACKBONE, help="diffusion folder whose text encoder is the start"
     )
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3300)
     parser.add_argument("--panoptic", type=Path, help="train on this panoptic JSON file instead of scenes")
     parser.add_argument("--images", type=Path, default=Path(), help="the folder of its pictures")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

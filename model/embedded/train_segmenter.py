@@ -250,7 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run's checkpoint and record")
     parser.add_argument("--side", type=int, default=192, help="side of the pictures in pixels")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2350)
     parser.add_argument("--start", type=Path, help="run to take the first weights from")
     parser.add_argument("--export", type=Path, help="write the weights to this folder instead of training")
     parser.add_argument("--threads", type=int, default=1)

@@ -32,7 +32,7 @@ def print_report(engine: Engine, scenes: int) -> None:
 
 def print_photographs(engine: Engine, folder: Path) -> None:
     """One click on each segment of photographs, beside GrabCut."""
-    report = photographs.compare(engine.models.segmenter, folder)
+    report = photographs.compare(engine, folder)
     print(f"\nOne click at the centre of each segment above 2 % of the photographs in {folder}, {report.clicks} clicks")
     print(f"  ours {report.ours:.3f}   GrabCut {report.grabcut:.3f}   mean IoU")
 
