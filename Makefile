@@ -27,8 +27,9 @@ lint: $(VENV)/.developing
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.developing ## Accuracy on unseen scenes and photographs, then speed and memory over HTTP
+bench: $(VENV)/.developing ## Accuracy and clicks on unseen scenes and photographs, then speed and memory over HTTP
 	$(RUN) -m model.evaluation
+	$(RUN) -m model.evaluation clicks
 	$(RUN) -m tests.benchmarks.http
 	$(RUN) -m tests.benchmarks.loop
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.correction import obedient, refined
 from model.hints import hint_channels, hint_prompts, marks, merged
 from model.locating import Located
 from model.refine import refine
-from model.refinement import obedient, refined
 from model.selection import Choice, best
 from model.shaping import shaped
 from model.sight import Seen, Sight

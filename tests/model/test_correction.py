@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from model.refinement import merged_into, obedient, refined
+from model.correction import merged_into, obedient, refined
 from model.values import Candidates, Hint, Point
 
 SIZE = (200, 200)  # of the picture; cells of the frame are ten pixels
