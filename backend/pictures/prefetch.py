@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -19,6 +20,8 @@ from model.values import Query
 
 if TYPE_CHECKING:
     from backend.predictions import Ask
+
+logger = logging.getLogger(__name__)
 
 MOST_ERRANDS = 8
 LOADING_PATIENCE = 60.0  # seconds that a prefetch waits for the model
@@ -87,3 +90,4 @@ class Prefetch:
         image = self._images.load(sight.url, task_id=sight.task_id, hostname=sight.hostname)
         engine = self._loader.wait(LOADING_PATIENCE)
         self._lane.run(lambda: engine.segment(image, Query(), lambda: self._lane.give_way(priority)), priority)
+        logger.info("Task %s: its picture is encoded ahead", sight.task_id)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from model.adapters.checkpoint_kind import kind_of
 from model.canvas import resize_maps, to_canvas
 from model.errors import Misconfigured
 from model.values import Image
@@ -54,11 +55,7 @@ class ClipNaming:
 
 def load_clip(source: str, device: torch.device | str, dtype: torch.dtype) -> ClipNaming:
     """CLIP from a folder or a hub name. Raises Misconfigured when there is no CLIP to be found there."""
-    try:
-        kind = CLIPConfig.get_config_dict(source)[0].get("model_type", "nothing known")
-    except OSError as error:
-        raise Misconfigured(f"No CLIP model at '{source}': a folder or a hub name is needed ({error})") from error
-    if kind != "clip":
+    if (kind := kind_of(source, "CLIP model", "a folder or a hub name is needed")) != "clip":
         raise Misconfigured(f"No CLIP model at '{source}' but {kind}: use one such as openai/clip-vit-base-patch16.")
     model = CLIPModel.from_pretrained(source, dtype=torch.float32).to(device, dtype).eval()
     tokenizer, processor = CLIPTokenizer.from_pretrained(source), CLIPImageProcessorPil.from_pretrained(source)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from transformers import PreTrainedConfig
 
+from model.adapters.checkpoint_kind import kind_of
 from model.adapters.mask2former import load_pmp
 from model.adapters.sam3 import load_sam3
 from model.errors import Misconfigured
@@ -19,10 +19,7 @@ def load_proposer(
     `clip` is the checkpoint of the second opinion on PMP's names, empty for none. Raises Misconfigured when there is
     no proposer to be found, or no CLIP.
     """
-    try:
-        kind = PreTrainedConfig.get_config_dict(source)[0].get("model_type", "nothing known")
-    except OSError as error:
-        raise Misconfigured(f"No proposer at '{source}': a folder or a hub name is needed ({error})") from error
+    kind = kind_of(source, "proposer", "a folder or a hub name is needed")
     if kind in ("sam3", "sam3_video"):
         return load_sam3(source, device, dtype)
     if kind != "mask2former":

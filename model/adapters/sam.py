@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
-from transformers import SamConfig, SamImageProcessorPil, SamModel
+from transformers import SamImageProcessorPil, SamModel
 
+from model.adapters.checkpoint_kind import kind_of
 from model.adapters.sam_checkpoint import read_official
 from model.errors import BadQuery, Misconfigured
 from model.values import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
@@ -170,11 +171,7 @@ def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype
 
 
 def _read_folder(source: str) -> SamModel:
-    try:
-        kind = SamConfig.get_config_dict(source)[0].get("model_type", "nothing known")
-    except OSError as error:
-        raise Misconfigured(f"No SAM model at '{source}': {EXPECTED} ({error})") from error
-    if kind != "sam":
+    if (kind := kind_of(source, "SAM model", EXPECTED)) != "sam":
         raise Misconfigured(f"No SAM model at '{source}' but {kind}: {EXPECTED}")
     model, found = SamModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     if found["missing_keys"]:

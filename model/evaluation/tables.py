@@ -114,7 +114,7 @@ def _anyword(steps: int, *, positives: bool, negatives: bool, decode: bool = Tru
     return {"inversion": inversion, "syntax": syntax}
 
 
-FULL = 24  # steps that stand for the paper's 1,100
+FULL = 8  # steps that stand for the paper's 1,100: those of the preset `accurate`
 ANYWORD = Table(
     "anyword",
     f"Segment Anyword, table 6; {FULL} steps stand for its 1,100, half of them for its 550",
@@ -134,24 +134,25 @@ STEPS = Table(
     "steps",
     "quality against steps and seconds of Segment Anyword's inversion, R1 and R2 on",
     "segments",
-    tuple(Row(f"{steps} steps", _anyword(steps, positives=True, negatives=True)) for steps in (0, 6, 12, 24, 48)),
+    tuple(Row(f"{steps} steps", _anyword(steps, positives=True, negatives=True)) for steps in (0, 4, 8, 16, 32)),
 )
 
 
 def _clustering(**inversion: float) -> Changes:
-    return {"inversion": {"objective": "clustering", **inversion}}
+    return {"inversion": {"objective": "clustering", "steps": 5, "rate": 0.01, **inversion}}
 
 
 INVSEG = Table(
     "invseg",
-    "InvSeg against its own baseline, its two terms, and 5, 15 and 30 steps",
+    "InvSeg against its own baseline, its two terms, more steps and a higher rate",
     "labels",
     (
         Row("no inversion", {"inversion": {"objective": "none"}}),
         Row("clustering only", _clustering(entropy_weight=0.0)),
         Row("entropy only", _clustering(cluster_weight=0.0)),
-        Row("both", _clustering()),
-        *(Row(f"both, {steps} steps", _clustering(steps=steps, still=0.0)) for steps in (5, 15, 30)),
+        Row("both: 5 steps, rate 0.01, as in the preset", _clustering()),
+        Row("both, 15 steps", _clustering(steps=15)),
+        Row("both, rate 0.03", _clustering(rate=0.03)),
     ),
 )
 PROPOSALS = Table(

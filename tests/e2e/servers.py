@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,13 @@ class Backend:
         """Start it and wait until the models are loaded."""
         command = [sys.executable, "-m", "backend", "serve", "--port", str(self._port)]
         self._process.enter_context(running(command, self._environ, self._log, (f"{self.url}/ready", 120)))
+
+    def logs(self, text: str, seconds: float = 60) -> bool:
+        """Whether its log holds this text, now or soon."""
+        deadline = time.monotonic() + seconds
+        while text not in (log := self._log.read_text(errors="replace")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return text in log
 
     def stop(self) -> None:
         """End it as a service manager does."""

@@ -76,6 +76,17 @@ def test_nothing_found_is_said_where_the_config_has_a_place_for_it(
     assert [item["from_name"] for item in items] == said
 
 
+def test_the_pictures_after_the_open_one_are_encoded_ahead(server: Address, backend: Backend, album: Album) -> None:
+    number = create_project(server, "neighbours", CONFIG, album.files)
+    project = Project(server, number, "neighbours", int(connect(server, number, backend).json()["id"]))
+    first, second, third, fourth = (task["id"] for task in project.tasks()[:4])
+    project.ask(first, samples.point(album.scenes[0].objects[0]))
+    assert backend.logs(f"Task {second}: its picture is encoded ahead")
+    assert backend.logs(f"Task {third}: its picture is encoded ahead")
+    assert not backend.logs(f"Task {fourth}: its picture is encoded ahead", seconds=1)
+    assert not any(task["predictions"] for task in project.tasks()), "looking for neighbours made predictions"
+
+
 def test_the_connect_dialog_shows_what_the_config_lacks(server: Address, backend: Backend) -> None:
     number = create_project(server, "without a mask control", WITHOUT_MASK, [])
     answer = connect(server, number, backend)
