@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from backend import regions
 from backend.label_config import LabelConfig
-from backend.predictions import Ask
+from backend.predictions import Ask, event_of
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,6 @@ MASK_TAGS = {
     "bitmask": "Bitmask",
     "bitmasklabels": "BitmaskLabels",
 }
-
-
-def event_of(context: object) -> object:
-    """The event that a context is about; None where it is about none, so that it may hold a prompt."""
-    return context.get("event") if isinstance(context, Mapping) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ class Predictions:
 
     def answer(self, ask: Ask) -> list[dict[str, Any] | Problem]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
-        if _event(ask.context):
-            logger.warning("Event %.80r is not known here and changes nothing", _event(ask.context))
+        if event_of(ask.context):
+            logger.warning("Event %.80r is not known here and changes nothing", event_of(ask.context))
             return [regions.prediction([], self.model_version) for _ in ask.tasks]
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], self.model_version) for _ in ask.tasks]
@@ -150,8 +150,8 @@ def _priority(request: Request, query: Query) -> Priority:
     return Priority.PATIENT if query.clauses and query.preset != "fast" else Priority.INTERACTIVE
 
 
-def _event(context: object) -> object:
-    """What newer servers say besides asking for a prediction: that a task was opened, say, or an object moved."""
+def event_of(context: object) -> object:
+    """The event of a newer server that a context is about; None where it is about none and may hold a prompt."""
     return context.get("event") if isinstance(context, Mapping) else None
 
 

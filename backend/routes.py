@@ -12,13 +12,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import MethodNotAllowed
 
 from backend import label_config
-from backend.events import Events, event_of
+from backend.events import Events
 from backend.openapi import description
 from backend.page.advice import advice
 from backend.page.journal import Journal, Project
 from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
-from backend.predictions import Ask, Predictions
+from backend.predictions import Ask, Predictions, event_of
 from backend.problems import Problem, problem
 from backend.settings import Settings
 from model.errors import Misconfigured

@@ -115,8 +115,9 @@ def _proposals(engine: Engine, table: Table, count: int, _: Path) -> list[Result
     assert proposer is not None
     found: list[list[NDArray[np.float64]]] = [[] for _ in table.rows]
     for example in _examples(count, "phrases", "proposals"):
+        plain = proposer.propose(example.image, ())
         for item in (item for item in example.items if item.objects):
-            offered = [proposer.propose(example.image, asked) for asked in ((), (item.text.removeprefix("the "),))]
+            offered = (plain, proposer.propose(example.image, (item.text.removeprefix("the "),)))
             for ious, row in zip(found, table.rows, strict=True):
                 ious.append(_reached(offered[row.texts], row.kept, np.stack(item.objects)))
     return [_recalled(row.name, np.concatenate(ious)) for row, ious in zip(table.rows, found, strict=True)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from PIL import Image as Pictures
 
 from model.embedded.scenes import HELD_OUT, TUNING
 from model.engine import Engine
 from model.evaluation.clicking import GOAL, MOST, clicked_out
-from model.evaluation.photographs import segments
+from model.evaluation.photographs import photographs
 from model.evaluation.questions import questions
 from model.evaluation.records import Effort
 from model.values import Answer, Clause, Hint, Image, Mask, Query
@@ -43,15 +41,15 @@ class Clicked:
         )
 
 
-def print_clicks(engine: Engine, scenes: int, photographs: Path, tuning: bool = False) -> None:
+def print_clicks(engine: Engine, scenes: int, folder: Path, tuning: bool = False) -> None:
     """Clicks on the objects of scenes and on the segments of photographs, where there are any."""
     first = TUNING if tuning else HELD_OUT
     print(f"\nClicks to {GOAL:.0%} IoU, {MOST} at most, {scenes} unseen scenes, seeds {first} to {first + scenes - 1}")
     for clicked in on_scenes(engine, first, scenes):
         print(clicked.line(), flush=True)
-    if photographs.is_dir():
-        print(f"The same on the segments above 2 % of the photographs in {photographs}")
-        print(on_photographs(engine, photographs).line(), flush=True)
+    if folder.is_dir():
+        print(f"The same on the segments above 2 % of the photographs in {folder}")
+        print(on_photographs(engine, folder).line(), flush=True)
 
 
 def on_scenes(engine: Engine, first: int, count: int) -> tuple[Clicked, Clicked]:
@@ -69,16 +67,10 @@ def on_scenes(engine: Engine, first: int, count: int) -> tuple[Clicked, Clicked]
 def on_photographs(engine: Engine, folder: Path) -> Clicked:
     """Every large segment of photographs `N.jpg` with maps `N.png`, by clicks alone."""
     alone = Clicked(ALONE)
-    for image, masks in _photographs(folder):
+    for image, masks in photographs(folder):
         for truth in masks:
             _click(engine, image, truth, alone)
     return alone
-
-
-def _photographs(folder: Path) -> Iterator[tuple[Image, Iterator[Mask]]]:
-    for path in sorted(folder.glob("*.jpg")):
-        image = np.asarray(Pictures.open(path).convert("RGB"))
-        yield image, segments(np.asarray(Pictures.open(path.with_suffix(".png"))))
 
 
 def _click(engine: Engine, image: Image, truth: Mask, clicked: Clicked, given: Answer | None = None) -> None:

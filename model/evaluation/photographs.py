@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,20 @@ class Report:
 def compare(engine: Engine, folder: Path, pictures: int | None = None) -> Report:
     """Click once on every segment above 2 % of each of the first `pictures` photographs, in order of their names."""
     ours, grabcut = [], []
-    for path in sorted(folder.glob("*.jpg"))[:pictures]:
-        image = np.asarray(Pictures.open(path).convert("RGB"))
-        for truth in segments(np.asarray(Pictures.open(path.with_suffix(".png")))):
+    for image, truths in islice(photographs(folder), pictures):
+        for truth in truths:
             point = click(truth)
             answer = engine.segment(image, Query(hints=(Hint((point,)),)))
             ours.append(iou(union(answer, truth.shape), truth))
             grabcut.append(iou(grabcut_mask(image, point), truth))
     return Report(len(ours), float(np.mean(ours)), float(np.mean(grabcut)))
+
+
+def photographs(folder: Path) -> Iterator[tuple[Image, Iterator[Mask]]]:
+    """Each photograph (H, W, 3) with the masks of its large segments, in order of their names."""
+    for path in sorted(folder.glob("*.jpg")):
+        image = np.asarray(Pictures.open(path).convert("RGB"))
+        yield image, segments(np.asarray(Pictures.open(path.with_suffix(".png"))))
 
 
 def segments(labels: NDArray[np.integer[Any]]) -> Iterator[Mask]:

@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend import label_config
-from backend.events import Events, capabilities, event_of
-from backend.predictions import Ask
+from backend.events import Events, capabilities
+from backend.predictions import Ask, event_of
 from model.values import Answer
 from tests.backend import calls
 from tests.backend.clients import VERSION, client_of, masks, results
