@@ -4,12 +4,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 LABEL_STUDIO := .venv-label-studio
 BROWSER := $(shell which chromium chromium-browser google-chrome)
+POSTGRES := $(wildcard /usr/lib/postgresql/15/bin/pg_ctl)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 # Threads of torch that spin while they wait make a busy machine thirty times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test lint bench e2e browser serve clean
+.PHONY: setup demo test lint bench e2e browser postgres serve clean
 
 setup: $(VENV)/.running ## What `make demo` and `make serve` need
 
@@ -19,7 +20,7 @@ demo: $(VENV)/.running ## Serve, send sample tasks, check the masks, write out/d
 serve: $(VENV)/.running ## Serve on 127.0.0.1:9090; settings come from ANYWORD_ variables
 	$(RUN) -m backend serve
 
-test: $(VENV)/.developing
+test: $(VENV)/.developing postgres
 	$(RUN) -m pytest
 
 lint: $(VENV)/.developing
@@ -27,11 +28,12 @@ lint: $(VENV)/.developing
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.developing ## Accuracy and clicks on unseen scenes and photographs, then speed and memory over HTTP
+bench: $(VENV)/.developing ## Accuracy and clicks on unseen scenes and photographs, speed and memory over HTTP, then learning
 	$(RUN) -m model.evaluation
 	$(RUN) -m model.evaluation clicks
 	$(RUN) -m tests.benchmarks.http
 	$(RUN) -m tests.benchmarks.loop
+	$(RUN) -m tests.benchmarks.learning
 
 e2e: $(VENV)/.developing $(LABEL_STUDIO)/.installed browser ## Against a real Label Studio server, in a real browser
 	$(RUN) -m pytest tests/e2e
@@ -39,6 +41,11 @@ e2e: $(VENV)/.developing $(LABEL_STUDIO)/.installed browser ## Against a real La
 browser: ## Debian's Chromium; where it cannot be installed, the tests that need it are skipped
 ifeq ($(BROWSER),)
 	-$(AS_ROOT) sh -c "apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium"
+endif
+
+postgres: ## Debian's PostgreSQL 15; where it cannot be installed, the tests that need it are skipped
+ifeq ($(POSTGRES),)
+	-$(AS_ROOT) sh -c "apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql-15"
 endif
 
 $(VENV)/.running: requirements.txt

@@ -1,4 +1,4 @@
-"""The commands: `python -m backend serve` and `python -m backend demo`."""
+"""The commands: `python -m backend serve`, `demo`, `sync` and `revisions`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         from backend.demo import show  # the models come with it; serving must not wait for them
 
         return show(options.out)
+    if options.command == "sync":
+        from backend.corrections.command import run  # a database comes with it
+
+        return run(settings, options.project)
+    if options.command == "revisions":
+        from backend import revisions_command  # a database comes with it
+
+        return revisions_command.run(settings, options)
     from backend.serving import Server
 
     Server(settings, options.host or settings.host, settings.port if options.port is None else options.port).run()
@@ -38,7 +46,26 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="port to listen on, in place of ANYWORD_PORT")
     demo = commands.add_parser("demo", help="serve, send sample tasks, check the masks, write pictures and a page")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (default: %(default)s)")
+    sync = commands.add_parser("sync", help="read annotations again through Label Studio's API, and say what was found")
+    sync.add_argument("--project", default="", help="Label Studio's id of one project (default: every known one)")
+    _add_revisions(commands)
     return parser
+
+
+def _add_revisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    revisions = commands.add_parser("revisions", help="what was learned for a project, and the way back")
+    revisions.add_argument("--project", help="its id in Label Studio; may be left out where only one is known")
+    actions = revisions.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="all revisions with their scores")
+    actions.add_parser("show", help="figures and lessons of one").add_argument("number", type=int)
+    diff = actions.add_parser("diff", help="what differs between two, label by label; 0: nothing learned")
+    diff.add_argument("number", type=int)
+    diff.add_argument("other", type=int)
+    rollback = actions.add_parser("rollback", help="put another revision in force, from the next request on")
+    rollback.add_argument("number", type=int, help="0: nothing learned")
+    actions.add_parser("pin", help="stay at the revision in force and learn nothing")
+    actions.add_parser("unpin", help="learn again")
+    actions.add_parser("reset", help="nothing learned is in force, and what annotators left is learned from anew")
 
 
 if __name__ == "__main__":

@@ -5,24 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from backend import __version__
+from backend.corrections.clerk import Clerk
+from backend.corrections.offering import Offering
+from backend.corrections.recording import Recorder
+from backend.corrections.studio import Studio
+from backend.corrections.sync import sync
 from backend.events import Events
+from backend.learning.grounds import Terms
+from backend.learning.holding import Steps
+from backend.learning.learner import Learner
+from backend.learning.school import School
+from backend.learning.teaching import Naming, Teaching
 from backend.loading import Engine, Loader
 from backend.metrics import Metrics
 from backend.page.journal import Journal
 from backend.page.pages import Pages, Server
+from backend.page.project_pages import ProjectPages
 from backend.pictures.images import Images, ImageSource
 from backend.pictures.prefetch import Prefetch
 from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
 from backend.routes import Service
 from backend.settings import Settings
+from backend.store.database import Database
+from backend.versions import Versions
 from model.lane import Lane
+from model.learning.examples import Curriculum
+
+if TYPE_CHECKING:
+    from model.learning.learn import Verdict
 
 MEGA = 1_000_000
+BRISK = 0.7  # seconds that a request waits for a database which is locked or away
 
 
 def create_app(settings: Settings, load: Callable[[], Engine] | None = None, journal: Journal | None = None) -> Flask:
@@ -31,15 +50,20 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
     What the page shows is kept in `journal`, by default an empty one.
     """
     journal = Journal() if journal is None else journal
+    database, brisk = Database(settings.database), Database(settings.database, patience=BRISK)
     lane, images = Lane(settings.queue_size), Images(_image_source(settings))
     metrics = Metrics(lambda: lane.depth)
     loader = Loader(load or partial(_load, settings))
+    version, terms = model_version(settings), _terms(settings)
+    offering = Offering(database, metrics)
+    teaching = Teaching(brisk, Naming(version, terms.models), metrics.revisions_unknown, journal)
     predictions = Predictions(
         loader=loader,
         lane=lane,
         images=images,
         metrics=metrics,
-        model_version=model_version(settings),
+        teaching=teaching,
+        offering=offering,
         preset_interactive=settings.preset_interactive,
         preset_batch=settings.preset_batch,
         separate_regions=settings.separate_regions,
@@ -47,13 +71,20 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
         journal=journal,
         sessions=Sessions(settings.session_seconds),
     )
-    version = predictions.model_version
     prefetch = Prefetch(images, lane, loader, settings.prefetch)
-    events = Events(version, prewarm=prefetch.warm, release=predictions.release)
-    service = Service(settings, predictions, events, prefetch, journal)
+    events = Events(teaching.version, prewarm=prefetch.warm, release=predictions.release)
+    school = School(database, lane, loader, images, metrics, _learn, terms)
+    learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
+    clerk = Clerk(database, metrics, on_training=learner.start_training)
+    for worker in (offering, learner, clerk):
+        worker.start()
+    recorder = Recorder(brisk, metrics, clerk.wake)
+    service = Service(settings, predictions, events, prefetch, recorder)
     device = partial(_device, settings) if load is None else lambda: settings.device or "as given"
     server = Server(version, _models(settings), loader, device, waiting=lambda: lane.depth)
-    app = _routed(service, Pages(server, journal, service.health))
+    project_pages = ProjectPages(database, settings, Naming(version, terms.models))
+    pages = Pages(server, journal, service.health, project_pages.listed)
+    app = _routed(service, pages, project_pages, Versions(database, version))
     app.extensions["anyword"] = predictions  # for callers in the same process (official_runner.py)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * MEGA
     return app
@@ -69,16 +100,19 @@ def model_version(settings: Settings) -> str:
     return "-".join(["anyword", __version__, *(PurePath(name).stem for name in (*chosen, preset) if name)])
 
 
-def _routed(service: Service, pages: Pages) -> Flask:
+def _routed(service: Service, pages: Pages, projects: ProjectPages, versions: Versions) -> Flask:
     app = Flask("backend", static_folder=None, template_folder="page/templates")
     app.add_url_rule("/", "root", pages.root)
     app.add_url_rule("/style.css", "style", pages.style)
+    app.add_url_rule("/projects/<project>", "project", projects.project)
+    app.add_url_rule("/projects/<project>", "manage", projects.manage, methods=["POST"])
     app.add_url_rule("/requests/<int:number>/<panel>.png", "picture", pages.picture)
     app.add_url_rule("/health", "health", service.health)
     app.add_url_rule("/setup", "setup", service.setup, methods=["POST"])
     app.add_url_rule("/predict", "predict", service.predict, methods=["POST"])
     app.add_url_rule("/webhook", "webhook", service.webhook, methods=["POST"])
-    app.add_url_rule("/versions", "versions", service.versions)
+    app.add_url_rule("/webhook/<path:secret>", "webhook", service.webhook, methods=["POST"])
+    app.add_url_rule("/versions", "versions", versions.versions)
     app.add_url_rule("/ready", "ready", service.ready)
     app.add_url_rule("/metrics", "metrics", service.metrics)
     app.add_url_rule("/openapi.json", "openapi", service.openapi)
@@ -117,6 +151,26 @@ def _image_source(settings: Settings) -> ImageSource:
         timeout_s=settings.image_timeout,
         cache_bytes=settings.picture_cache_mb * MEGA,
     )
+
+
+def _terms(settings: Settings) -> Terms:
+    """How pre-annotations are made. The embedded models are those of this version: others may know other words."""
+    versions = {"embedded": f"embedded {__version__}"}
+    models = ", ".join(f"{role}: {versions.get(name, name)}" for role, name in _models(settings).items())
+    return Terms(models, settings.preset_batch, settings.separate_regions)
+
+
+def _learn(engine: Any, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:
+    from model.learning.learn import learn  # torch comes with it
+
+    return learn(engine, curriculum, saved, give_way)
+
+
+def _sync(settings: Settings, database: Database) -> Callable[[str], object] | None:
+    """How a project is read again through Label Studio's API; None where there is no key for it."""
+    if not (settings.label_studio_url and settings.label_studio_api_key):
+        return None
+    return lambda key: sync(database, Studio(settings.label_studio_url, settings.label_studio_api_key), key)
 
 
 def _load(settings: Settings) -> Engine:

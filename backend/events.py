@@ -26,9 +26,12 @@ MASK_TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Answers events. `prewarm` is told of each task that was opened, `release` of each that was left, both at once."""
+    """Answers events. `version`: the model version of a project.
 
-    model_version: str
+    `prewarm` is told of each task that was opened, `release` of each that was left, both at once.
+    """
+
+    version: Callable[[str], str]
     prewarm: TaskHook
     release: TaskHook
 
@@ -37,17 +40,17 @@ class Events:
 
         An event that is not known here changes nothing.
         """
-        event = event_of(ask.context)
+        event, version = event_of(ask.context), self.version(ask.project)
         if event == "capabilities":
-            told = [{"type": "capabilities", "value": capabilities(ask.config, self.model_version)}]
-            return [regions.prediction(told, self.model_version) for _ in ask.tasks]
+            told = [{"type": "capabilities", "value": capabilities(ask.config, version)}]
+            return [regions.prediction(told, version) for _ in ask.tasks]
         hooks = {"prewarm": self.prewarm, "release": self.release}
         if isinstance(event, str) and event in hooks:
             for task in ask.tasks:
                 hooks[event](task, ask)
         else:
             logger.warning("Event %.80r is not known here and changes nothing", event)
-        return [regions.prediction([], self.model_version) for _ in ask.tasks]
+        return [regions.prediction([], version) for _ in ask.tasks]
 
 
 def capabilities(config: LabelConfig, model_version: str) -> Item:

@@ -7,6 +7,7 @@ one process, as the models are in memory once (gunicorn --workers 1 --threads 16
     from backend.label_studio_ml_model import AnywordModel
     app = init_app(model_class=AnywordModel)
 
+Nothing is learned here: the runner tells projects apart by a number that another project may have had.
 The settings are our own. The runner tells its models nothing of Label Studio's address: pictures with a relative one
 need ANYWORD_LABEL_STUDIO_URL or LABEL_STUDIO_URL. Importing the runner makes a file cache.db in the folder MODEL_DIR.
 """
@@ -40,7 +41,7 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
     def setup(self) -> None:
         """Name the models: the runner calls this for each request, and /setup answers with what is set here."""
         with _refusing():
-            self.set("model_version", official_runner.version(official_runner.service()))
+            self.set("model_version", official_runner.version(official_runner.service(), self.project_id))
 
     def set_extra_params(self, extra_params: object) -> None:
         """Keep nothing: these are not used here, and the runner fails on the object that Label Studio may send."""
@@ -49,14 +50,15 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
         """Answer each task; an error is the answer only where every task failed."""
         with _refusing():
             service = official_runner.service()
+            version = service.teaching.version(self.project_id)
             outcomes = service.answer(official_runner.asked(tasks, context, self.config, self.project_id))
         refused = official_runner.trouble(outcomes)
         if refused is not None:
             raise _refusal(refused)
-        return ModelResponse(model_version=service.model_version, predictions=official_runner.entries(outcomes))
+        return ModelResponse(model_version=version, predictions=official_runner.entries(outcomes))
 
     def fit(self, event: str, data: Any, **_: Any) -> dict[str, str]:  # noqa: ARG002  (as our own /webhook)
-        """Take note of an event; nothing is learned from it yet."""
+        """Take note of an event; nothing is learned from it here."""
         return {"status": "ignored"}
 
 

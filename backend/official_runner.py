@@ -48,11 +48,11 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
     return read(theirs | {name: text for name, text in environ.items() if text})
 
 
-def version(predictions: Predictions) -> str:
+def version(predictions: Predictions, project: str) -> str:
     """The version that /setup names. Raises Misconfigured where the engine did not load."""
     if predictions.loader.failure:
         raise Misconfigured(predictions.loader.failure)
-    return predictions.model_version
+    return predictions.teaching.version(project)
 
 
 def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:

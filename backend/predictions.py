@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend import accepted, regions
+from backend.corrections.offering import Offering
 from backend.label_config import LabelConfig
+from backend.learning.teaching import InForce, Teaching
 from backend.loading import Loader
 from backend.metrics import Metrics
 from backend.page.journal import Journal, Occasion, entry_of
@@ -52,7 +54,8 @@ class Predictions:
     lane: Lane
     images: Images
     metrics: Metrics
-    model_version: str
+    teaching: Teaching
+    offering: Offering
     preset_interactive: str
     preset_batch: str
     separate_regions: bool
@@ -62,17 +65,20 @@ class Predictions:
 
     def answer(self, ask: Ask) -> list[dict[str, Any] | Problem]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
+        in_force = self.teaching.in_force(ask.project)
         if event_of(ask.context):
             logger.warning("Event %.80r is not known here and changes nothing", event_of(ask.context))
-            return [regions.prediction([], self.model_version) for _ in ask.tasks]
+            return [regions.prediction([], in_force.version) for _ in ask.tasks]
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
-            return [regions.prediction([], self.model_version) for _ in ask.tasks]
+            return [regions.prediction([], in_force.version) for _ in ask.tasks]
         deadline = time.monotonic() + self.batch_deadline
-        return [self._attempt(task, ask) if time.monotonic() < deadline else NOT_REACHED for task in ask.tasks]
+        return [
+            self._attempt(task, ask, in_force) if time.monotonic() < deadline else NOT_REACHED for task in ask.tasks
+        ]
 
-    def _attempt(self, task: Any, ask: Ask) -> dict[str, Any] | Problem:
+    def _attempt(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any] | Problem:
         try:
-            return self._predict(task, ask)
+            return self._predict(task, ask, in_force)
         except Exception as error:  # the boundary of one task: the next one gets its answer
             trouble = problem(error)
         self.metrics.errors.labels(trouble.kind).inc()
@@ -82,17 +88,18 @@ class Predictions:
             message = (
                 f"busy, click again: {trouble.message}" if trouble.kind in ("Busy", "Superseded") else trouble.message
             )
-            return regions.prediction([regions.status_item(message, ask.config)], self.model_version)
+            return regions.prediction([regions.status_item(message, ask.config)], in_force.version)
         return trouble
 
-    def _predict(self, task: Any, ask: Ask) -> dict[str, Any]:
+    def _predict(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any]:
         started = time.monotonic()
         with self.metrics.stages.labels("fetch").time():
             image = self._image(task, ask)
         with self.metrics.stages.labels("prompt").time():
             size = (image.shape[0], image.shape[1])
             said = prompts.read(ask.context, ask.config, size)
-            request, turn = self._fused(said, task, ask, size)
+            asked, turn = self._fused(said, task, ask, size)
+            request = in_force.taught(asked, ask.config)
         answer = self._segment(image, request, turn)
         with self.metrics.stages.labels("encode").time():
             if not request.interactive:
@@ -101,6 +108,7 @@ class Predictions:
             items = regions.results(found, ask.config, answer.warnings)
         if turn is not None:
             self.sessions.remember(turn, request, found)
+        self.offering.note(ask.project, str(_task_id(task))[:LONGEST_NAME], found, request, in_force.version)
         self.metrics.regions.inc(len(found))
         message = regions.message(answer, request)
         logger.log(logging.WARNING if answer.warnings else logging.INFO, "Task %s: %s", _task_id(task), message)
@@ -108,7 +116,7 @@ class Predictions:
         self.journal.record(entry_of(occasion, image, request, answer))
         if request.interactive and ask.config.status:
             items.append(regions.status_item(message, ask.config))
-        return regions.prediction(items, self.model_version)
+        return regions.prediction(items, in_force.version)
 
     def release(self, task: Any, ask: Ask) -> None:
         """Forget what was asked about a task: the annotator has left it."""

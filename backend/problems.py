@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import HTTPException
 
-from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory, Superseded
+from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory, Superseded, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ STATUSES: dict[type[AnywordError], int] = {
     Busy: 503,
     Superseded: 503,
     OutOfMemory: 507,
+    Unavailable: 503,
 }
 REASON_LENGTH = 240  # characters; a status line of a few kilobytes is refused by some proxies
 

@@ -48,7 +48,7 @@ def running(
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**inherited, **environ},
+            env={**inherited, "ANYWORD_DATABASE": f"sqlite:///{log.with_suffix('.db').resolve()}", **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

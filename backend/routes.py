@@ -12,10 +12,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import MethodNotAllowed
 
 from backend import label_config
+from backend.corrections.recording import Recorder
 from backend.events import Events
 from backend.openapi import description
 from backend.page.advice import advice
-from backend.page.journal import Journal, Project
+from backend.page.journal import Project
 from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
 from backend.predictions import Ask, Predictions, event_of
@@ -23,7 +24,13 @@ from backend.problems import Problem, problem
 from backend.settings import Settings
 from model.errors import Misconfigured
 
-WITHOUT_PASSWORD = ("/", "/health", "/ready", "/webhook")  # probes, and events: Label Studio sends those without one
+WEBHOOK = "/webhook"
+WITHOUT_PASSWORD = ("/", "/health", "/ready", WEBHOOK)  # probes, and events: Label Studio sends those without one
+WITHOUT_SECRET = (
+    "The event came without the secret: let the webhook's address in Label Studio end in /webhook/<secret>, with the "
+    "secret of ANYWORD_WEBHOOK_SECRET, or give the webhook a header X-Anyword-Secret. Start Training can bring a user "
+    "name and a password only: set ANYWORD_BASIC_AUTH_USER and _PASSWORD, and give them to the model in Label Studio"
+)
 MEGABYTE = 1_000_000
 PROJECTS_REMEMBERED = 1000
 
@@ -32,7 +39,7 @@ class Service:
     """The routes; what they remember is each project's server address."""
 
     def __init__(
-        self, settings: Settings, predictions: Predictions, events: Events, prefetch: Prefetch, journal: Journal
+        self, settings: Settings, predictions: Predictions, events: Events, prefetch: Prefetch, recorder: Recorder
     ) -> None:
         self._settings = settings
         self._predictions = predictions
@@ -40,7 +47,8 @@ class Service:
         self._metrics = predictions.metrics
         self._events = events
         self._prefetch = prefetch
-        self._journal = journal
+        self._journal = predictions.journal
+        self._recorder = recorder
         self._hostnames: OrderedDict[str, str] = OrderedDict()
 
     def health(self) -> Response:
@@ -55,10 +63,12 @@ class Service:
         self._journal.see(Project(str(body.get("project")), hostname, advice(schema)))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
-        self._hostnames[str(body.get("project"))] = hostname
+        project = str(body.get("project"))
+        self._hostnames[project] = hostname
         if len(self._hostnames) > PROJECTS_REMEMBERED:
             self._hostnames.popitem(last=False)
-        return jsonify(model_version=self._predictions.model_version)
+        self._recorder.met(project, hostname, schema)
+        return jsonify(model_version=self._predictions.teaching.version(project))
 
     def predict(self) -> Response:
         """Answer each task; an error is the answer only where every task failed."""
@@ -80,13 +90,12 @@ class Service:
             return _refusal(troubles[0])
         return jsonify(results=[[] if isinstance(outcome, Problem) else outcome for outcome in outcomes])
 
-    def webhook(self) -> Response:
-        """Answer events at once: the annotator's own request waits for it."""
-        return jsonify(status="ignored")
-
-    def versions(self) -> Response:
-        """List the one version that is served."""
-        return jsonify(versions=[self._predictions.model_version])
+    def webhook(self, secret: str = "") -> Response:
+        """Record an event at once: the annotator's own request waits for it."""
+        if not self._may_tell(secret):
+            self._recorder.turned_away()
+            abort(401, WITHOUT_SECRET)
+        return jsonify(status=self._recorder.record(request.get_data()))
 
     def ready(self) -> Response:
         """Say whether predictions can start at once, and if not, why."""
@@ -118,7 +127,8 @@ class Service:
         trouble = problem(error)
         self._metrics.errors.labels(trouble.kind).inc()
         if request.method == "POST":  # what Label Studio asks; a mistyped address in a browser tells nobody anything
-            self._journal.fail(trouble, ", ".join([request.path, *g.get("project", ())]))
+            path = WEBHOOK if request.path.startswith(WEBHOOK) else request.path  # a secret may stand behind it
+            self._journal.fail(trouble, ", ".join([path, *g.get("project", ())]))
         response = _refusal(trouble)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(error.valid_methods)
@@ -129,6 +139,13 @@ class Service:
         route = request.url_rule.rule if request.url_rule else "unknown"
         self._metrics.requests.labels(route, response.status_code).inc()
         return response
+
+    def _may_tell(self, secret: str) -> bool:
+        """Whether an event brought the secret, or the password: that is what START_TRAINING can bring."""
+        wanted = self._settings.webhook_secret
+        given = (secret, request.headers.get("X-Anyword-Secret", ""))
+        brought = [hmac.compare_digest(each.encode("utf-8", "replace"), wanted.encode()) for each in given]
+        return not wanted or any(brought) or _knows_password(self._settings)
 
     def _body(self) -> dict[str, Any]:
         if not request.is_json:
@@ -144,10 +161,14 @@ class Service:
 
 
 def _welcome(settings: Settings) -> bool:
-    if not settings.basic_auth_user or (request.path in WITHOUT_PASSWORD and not wants_page()):
-        return True
+    open_to_all = request.path in WITHOUT_PASSWORD or request.path.startswith(f"{WEBHOOK}/")
+    return not settings.basic_auth_user or (open_to_all and not wants_page()) or _knows_password(settings)
+
+
+def _knows_password(settings: Settings) -> bool:
+    """Whether a password is set, and the request brought it."""
     given = request.authorization
-    if given is None or given.type != "basic":
+    if not settings.basic_auth_user or given is None or given.type != "basic":
         return False
     pairs = ((given.username, settings.basic_auth_user), (given.password, settings.basic_auth_password))
     equal = [hmac.compare_digest((mine or "").encode(), wanted.encode()) for mine, wanted in pairs]

@@ -25,8 +25,8 @@ def _text(default: str, help: str, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": help, "choices": choices})
 
 
-def _secret(help: str) -> Any:
-    return field(default="", repr=False, metadata={"help": help})
+def _secret(help: str, default: str = "") -> Any:
+    return field(default=default, repr=False, metadata={"help": help})
 
 
 def _number(default: float, help: str, least: float, most: float = float("inf")) -> Any:
@@ -66,6 +66,18 @@ class Settings:
     prefetch: int = _number(2, "Pictures after the open task's that are fetched and encoded ahead; 0: none", 0, 20)
     batch_deadline: float = _number(80.0, "Seconds until a batch is answered as far as it got", 1, 95)
     session_seconds: float = _number(900.0, "Seconds without a prompt until the prompts of an object are forgotten", 1)
+    database: str = _secret(  # its URL may hold a password
+        "Where corrections and what is learned from them are kept: `sqlite:///` and a file, or "
+        "`postgresql://user:password@host/name`",
+        "sqlite:///anyword.db",
+    )
+    webhook_secret: str = _secret(
+        "What events have to bring: in the address, `/webhook/<secret>`, in the header `X-Anyword-Secret`, or the user "
+        "name and password in their place; empty: no check"
+    )
+    learn_every: int = _number(
+        10, "New annotations after which a project is learned from by itself; 0: only on Start Training", 0
+    )
     basic_auth_user: str = _text("", "User name that requests have to bring; empty: no check")
     basic_auth_password: str = _secret("Password that requests have to bring")
     host: str = _text("127.0.0.1", "Address to listen on")

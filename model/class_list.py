@@ -8,7 +8,7 @@ from dataclasses import replace
 from model.errors import BadQuery
 from model.ports import Backbone, Parser
 from model.sight import BACKGROUND
-from model.values import Tokens
+from model.values import Clause, Tokens
 from model.wording import Sought, Wording, read, read_whole
 
 
@@ -49,8 +49,9 @@ def class_wording(names: Sequence[str], parser: Parser, backbone: Backbone, temp
     return Wording(tokens, tuple(sought))
 
 
-def joint_wordings(names: Sequence[str], parser: Parser, backbone: Backbone, template: str) -> tuple[Wording, ...]:
-    """Classes in as few texts as the encoder reads, in order; each phrase's clause is its class's number (ours)."""
+def joint_wordings(clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template: str) -> tuple[Wording, ...]:
+    """Names in as few texts as the encoder reads, in order; each phrase's clause is its name's number (ours)."""
+    names = [clause.text for clause in clauses]
     wordings: list[Wording] = []
     first = 0
     while first < len(names):
@@ -59,7 +60,8 @@ def joint_wordings(names: Sequence[str], parser: Parser, backbone: Backbone, tem
             (at for at in reversed(fitting) if read_whole(_tokens(names[first:at], backbone, template))), first + 1
         )
         wording = class_wording(names[first:last], parser, backbone, template)
-        sought = tuple(replace(each, clause=each.clause + first) for each in wording.sought)
+        placed = [replace(each, clause=each.clause + first) for each in wording.sought]
+        sought = tuple(replace(each, lesson=clauses[each.clause].lesson) for each in placed)
         wordings.append(replace(wording, sought=sought))
         first = last
     return tuple(wordings)

@@ -125,9 +125,10 @@ def _point(
 
     At random as in the paper, else as deep inside the region and as far from taken cells as can be (ours).
     """
-    if scores.max() <= scores.min():
+    above = scores > threshold * scores.max()  # nothing, where the maximum is too small a number to have a share of
+    if scores.max() <= scores.min() or not above.any():
         return ()
-    regions, _ = ndimage.label(scores > threshold * scores.max(), structure=np.ones((3, 3)))
+    regions, _ = ndimage.label(above, structure=np.ones((3, 3)))
     largest = regions == 1 + np.argmax(np.bincount(regions.ravel())[1:])
     depth = ndimage.distance_transform_edt(np.pad(largest, 1))[1:-1, 1:-1]
     room = np.minimum(depth, _distance(taken, largest))

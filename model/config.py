@@ -97,7 +97,17 @@ class SelectionConfig:
     overlap: float = 0.6  # IoU above which two answers to one phrase are the same object
     steadiness: float = 0.5  # weight of the agreement with the mask that clicks refine against SAM's own IoU prediction
     snapping: float = 4.5  # how far a border may move to an edge, in cells of SAM's low-resolution frame; 0: not at all
+    granularity: int | None = None  # which of SAM's three masks, the smallest first; None: the one that agrees best
     specks: float = 0.0005  # least share of the picture for a part of a mask, or a hole in it; 0: all are kept
+
+
+@dataclass(frozen=True, slots=True)
+class FinishConfig:
+    """What a project's annotators always do to masks, learned from their corrections. Ours."""
+
+    fill_holes: bool = False
+    margin: float = 0.0  # how far a border moves outwards (inwards below 0), in square roots of the mask's area
+    smoothing: float = 0.0  # radius of an opening and a closing, in square roots of the mask's area
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class EngineConfig:
     refine: RefineConfig = field(default_factory=RefineConfig)
     prompting: PromptingConfig = field(default_factory=PromptingConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
+    finish: FinishConfig = field(default_factory=FinishConfig)
     presences: Mapping[str, float] = field(default_factory=dict)  # selection.presence under presets that differ in it
     template: str = "a photograph of {} and other objects and background"  # iSeg, section 7 of its code notes
     cache_bytes: int = CACHE_BYTES

@@ -84,7 +84,7 @@ class Engine:
             check(hint, (image.shape[0], image.shape[1]))
         parser, backbone, template = self.models.parser, self.models.backbone, self.config.template
         if self.config.inversion.objective == "clustering" and all(clause.name for clause in query.clauses):
-            return joint_wordings([clause.text for clause in query.clauses], parser, backbone, template)
+            return joint_wordings(query.clauses, parser, backbone, template)
         return word(query.clauses, parser, backbone, template)
 
     def see(self, image: Image) -> Seen:

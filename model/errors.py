@@ -31,3 +31,7 @@ class OutOfMemory(AnywordError):
 
 class Misconfigured(AnywordError):
     """A setting, a checkpoint or a labelling config is wrong; the operator has to act."""
+
+
+class Unavailable(AnywordError):
+    """The database cannot be read or written now; nothing was stored, and the operator has to act."""

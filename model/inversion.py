@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch.nn import functional
@@ -22,6 +23,7 @@ JUDGED_DRAWS = 8  # a few draws alone would let chance decide; ours
 LOOK_EVERY = 4  # steps between two looks at the maps; a look costs a small part of a step
 DIVERGED = "The prompt inversion diverged; the text was used as it stands"
 
+T = TypeVar("T")
 GiveWay = Callable[[], None]
 
 
@@ -38,12 +40,14 @@ class Inverted:
 class Subject:
     """What is inverted: the picture's latents (1, c, s, s), its text, and the tokens of each noun's phrase.
 
-    `phrases`: for each phrase the tokens of its noun, then those of each modifier.
+    `phrases`: for each phrase the tokens of its noun, then those of each modifier. inputs: the token embeddings (L, d)
+    to begin with; None: the text encoder's own.
     """
 
     latents: torch.Tensor
     tokens: Tokens
     phrases: tuple[tuple[tuple[int, ...], ...], ...]
+    inputs: torch.Tensor | None = None
 
     @property
     def learned(self) -> tuple[int, ...]:
@@ -58,7 +62,7 @@ def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_w
     same for every text encoder; steps end when the nouns' maps have settled (both ours). A fit that ends worse than
     it began is thrown away.
     """
-    start = backbone.inputs(subject.tokens).float()
+    start = (backbone.inputs(subject.tokens) if subject.inputs is None else subject.inputs).float()
     rows = torch.tensor(subject.learned, device=start.device)
     learned = start[rows].clone().requires_grad_()
     optimiser = torch.optim.AdamW([learned], lr=config.rate * float(learned.detach().square().mean().sqrt()))
@@ -73,6 +77,13 @@ def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_w
         optimiser.step()
         step += 1
     return watched.verdict(backbone.embed(subject.tokens, put(start, rows, learned.detach())), step)
+
+
+def pausing(each: Iterable[T], give_way: GiveWay) -> Iterator[T]:
+    """The same items, with `give_way` called before each."""
+    for item in each:
+        give_way()
+        yield item
 
 
 def put(start: torch.Tensor, rows: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
@@ -96,7 +107,7 @@ class Watched:
 
     def __init__(self, backbone: Backbone, subject: Subject, config: InversionConfig) -> None:
         self.backbone, self.subject, self.config = backbone, subject, config
-        self.start = backbone.embed(subject.tokens)
+        self.start = backbone.embed(subject.tokens, subject.inputs)
         self.before = self._loss(self.start)
         self.maps: torch.Tensor | None = None
 

@@ -91,7 +91,7 @@ class Lane:
     def give_way(self, priority: Priority) -> None:
         """Called by a long job between its steps: more urgent jobs that wait are done here and now.
 
-        Raises Superseded where the job itself is no longer wanted.
+        Raises Superseded where the job itself is no longer wanted, and Busy where learning would hold up the end.
         """
         assert threading.current_thread() is self._thread, "only the running job can give way"
         self._check_wanted()
@@ -130,9 +130,10 @@ class Lane:
             raise Busy(STOPPING, retry_after=10)
         if entry.priority is Priority.PREFETCH and self._occupied():
             raise _superseded()
-        if len(self._waiting) >= self._capacity:
-            seconds = max(1, ceil(len(self._waiting) * self._job_seconds))
-            raise Busy(f"{len(self._waiting)} requests are waiting already; try again in {seconds} s", seconds)
+        requests = sum(each.priority is not Priority.LEARNING for each in self._waiting)  # nobody waits for learning
+        if requests >= self._capacity and entry.priority is not Priority.LEARNING:
+            seconds = max(1, ceil(requests * self._job_seconds))
+            raise Busy(f"{requests} requests are waiting already; try again in {seconds} s", seconds)
 
     def _occupied(self) -> bool:
         """Whether anything runs or waits that is more urgent than a prefetch."""
@@ -141,6 +142,8 @@ class Lane:
     def _check_wanted(self) -> None:
         running = self._running[-1]
         with self._changed:
+            if self._closed and running.priority is Priority.LEARNING:
+                raise Busy(STOPPING, retry_after=10)
             newer = running.key is not None and self._newest.get(running.key) != running.number
             if newer or (running.priority is Priority.PREFETCH and self._occupied()):
                 raise _superseded()
@@ -149,12 +152,13 @@ class Lane:
 
     def _work(self) -> None:
         while (entry := self._next()) is not None:
-            started = time.monotonic()
             self._do(entry)
-            self._job_seconds += 0.2 * (time.monotonic() - started - self._job_seconds)
 
     def _do(self, entry: _Entry) -> None:
+        started = time.monotonic()
         entry.work()
+        if entry.priority is not Priority.LEARNING:  # minutes, in which the others had their turn
+            self._job_seconds += 0.2 * (time.monotonic() - started - self._job_seconds)
         with self._changed:
             self._running.remove(entry)
             if self._newest.get(entry.key) == entry.number:

@@ -41,7 +41,7 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
     config = sight.config
     attention, inverted = sight.attend(seen, wording, give_way)
     scores = bind(attention, wording.sought, config.attention)
-    refined = brightest(refine(scores, attention.broad, attention.among, config.refine).scores).cpu().numpy()
+    refined = _refined(sight, attention, wording, scores)
     gathered = _clusters(attention, wording, config)
     proof = []
     for each in wording.sought:
@@ -49,6 +49,16 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
         proof.append(_evidence(sight, seen, wording, attention, each))
     rows = zip(wording.sought, brightest(scores).cpu().numpy(), refined, proof, gathered, strict=True)
     return [Located(*row, inverted.warning) for row in rows]
+
+
+def _refined(sight: Sight, attention: Attention, wording: Wording, scores: torch.Tensor) -> NDArray[np.float32]:
+    """Maps (P, g, g) with maximum 1, refined under each phrase's own constants; those under the same ones together."""
+    constants = [sight.taught(each.lesson).config.refine for each in wording.sought]
+    refined = torch.empty_like(scores)
+    for config in dict.fromkeys(constants):
+        alike = [number for number, own in enumerate(constants) if own == config]
+        refined[alike] = brightest(refine(scores[alike], attention.broad, attention.among, config).scores)
+    return refined.cpu().numpy()
 
 
 def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> Sequence[Cluster | None]:
@@ -66,13 +76,14 @@ def _evidence(sight: Sight, seen: Seen, wording: Wording, attention: Attention, 
     an inverted prompt is fitted to the picture whether or not the picture shows what it names. Under several templates
     the mean counts, as CLIP's prompt ensembles have it.
     """
-    config, models = sight.config, sight.models
+    config, models = sight.taught(sought.lesson).config, sight.models
     plain = config.inversion.objective == "none" and not config.inversion.trace
     if plain and len(wording.sought) == 1 and not config.selection.templates:
         return evidence(attention, sought, config.attention)
-    untouched = replace(sight, config=replace(config, inversion=InversionConfig()))
+    untouched = replace(sight, config=replace(sight.config, inversion=InversionConfig()))
     found = []
     for template in (config.template, *config.selection.templates):
-        (alone,) = word([Clause(sought.phrase.text, name=True)], models.parser, models.backbone, template)
+        clause = Clause(sought.phrase.text, True, sought.lesson)
+        (alone,) = word([clause], models.parser, models.backbone, template)
         found.append(evidence(untouched.attend(seen, alone, lambda: None)[0], alone.sought[0], config.attention))
     return torch.stack(found).mean(0)

@@ -9,10 +9,11 @@ import numpy as np
 
 from model.clusters import cluster_prompt, plain_mask
 from model.config import EngineConfig
+from model.finishing import finished
 from model.locating import Located
 from model.prompting import Blob, blob_prompts, blobs
 from model.proposals import frame_of, joining
-from model.selection import Choice, best, distinct, placed, with_evidence
+from model.selection import Choice, best, distinct, grained, placed, with_evidence
 from model.shaping import shaped
 from model.sight import Seen, Sight
 from model.values import MaskPrompt, Proposals, Segment
@@ -29,13 +30,13 @@ def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals |
 
 def objects(sight: Sight, seen: Seen, located: Located, proposals: Proposals | None, number: int) -> tuple[Choice, ...]:
     """The objects that phrase `number` matches, those that the picture gives too little evidence for left out."""
-    config = sight.config
+    config = sight.taught(located.sought.lesson).config
     found = blobs(located.scores, config.prompting)
     asked = [prompts_for(located, blob, seen.size, config) for blob in found]
     answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
     choices = []
     for blob, prompts in zip(found, asked, strict=True):
-        candidates = list(islice(answers, len(prompts)))
+        candidates = [grained(each, config.selection.granularity) for each in islice(answers, len(prompts))]
         if proposals is not None:
             candidates.append(joining(proposals, number, frame_of(candidates[0]), config.proposals))
         choices.append(best(candidates, located.scores * blob.cells, config.selection.agreement))
@@ -62,14 +63,17 @@ def segments_of(sight: Sight, seen: Seen, located: Located, choices: Sequence[Ch
     """One segment for each object, or one for all of them; empty masks are no segments."""
     if not choices:
         return []
+    lesson = located.sought.lesson
+    sight, separate = sight.taught(lesson), lesson.separate if lesson and lesson.separate is not None else separate
     phrase, clause, best_one = located.sought.phrase, located.sought.clause, choices[0]
     if not sight.config.syntax.decode:
-        mask = plain_mask(located.scores, seen.size)
+        mask = finished(plain_mask(located.scores, seen.size), sight.config.finish)
         return [Segment(mask, best_one.score, phrase, clause, presence=best_one.evidence)] if mask.any() else []
     shapes = [(shaped(sight, seen, choice.low_res_mask), choice.low_res_mask) for choice in choices]
     if not separate:
         masks, logits = zip(*shapes, strict=True)
         shapes = [(np.any(masks, axis=0), np.max(logits, axis=0))]
+    shapes = [(finished(mask, sight.config.finish), logits) for mask, logits in shapes]
     return [
         Segment(mask, choice.score, phrase, clause, presence=choice.evidence, low_res_mask=logits)
         for (mask, logits), choice in zip(shapes, choices, strict=separate)

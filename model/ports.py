@@ -25,6 +25,10 @@ class Backbone(Protocol):
     def max_tokens(self) -> int:
         """How many tokens L it reads, specials included."""
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The whole words among its tokens, of three letters and more, the most frequent first."""
+
     def tokenize(self, text: str) -> Tokens:
         """Cut a text into L tokens, padded; text past the last token is left out."""
 

@@ -44,6 +44,16 @@ def best(candidates: Sequence[Candidates], scores: NDArray[np.float32], weight: 
     return max(choices, key=lambda choice: choice.score)
 
 
+def grained(candidates: Candidates, granularity: int | None) -> Candidates:
+    """Of several masks for one prompt the one that is in this place by area, the smallest first; None: all of them."""
+    if granularity is None or len(candidates.low_res_masks) == 1:
+        return candidates
+    height, width = candidates.valid
+    areas = (candidates.low_res_masks[:, :height, :width] > 0).sum((1, 2))
+    at = np.argsort(areas, kind="stable")[[min(granularity, len(areas) - 1)]]
+    return Candidates(candidates.low_res_masks[at], candidates.iou_predictions[at], candidates.valid)
+
+
 def agreement(mask: Mask, wanted: NDArray[np.float32]) -> float:
     """Soft intersection over union (Ruzicka) of a mask (h, w) and a map (h, w) in 0..1; 0 where both are empty."""
     hard = mask.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from model.clustering import Views, cluster
 from model.config import EngineConfig
 from model.fingerprint import image_key
 from model.inversion import GiveWay, Inverted, Subject, invert, plus, trace
+from model.lessons import taught_words, under, with_taught
 from model.ports import Backbone, Parser, Proposer, Segmenter
-from model.values import Attention, Image, ImageEmbedding, Phrase, Word
+from model.values import Attention, Image, ImageEmbedding, Lesson, Phrase, Word
 from model.wording import Sought, Wording
 
 BACKGROUND = "background"
@@ -53,15 +54,25 @@ class Sight:
     config: EngineConfig
     cache: Cache
 
+    def taught(self, lesson: Lesson | None) -> Sight:
+        """The same models and cache under the constants that a lesson gives its phrases. Raises Misconfigured."""
+        return replace(self, config=under(self.config, lesson)) if lesson else self
+
     def see(self, image: Image) -> Seen:
         """Encode a picture for the segmenter, once for each content."""
         key = image_key(image)
         return Seen(key, image, self.cache.get(("embedding", key), lambda: self.models.segmenter.embed(image)))
 
     def attend(self, seen: Seen, wording: Wording, give_way: GiveWay) -> tuple[Attention, Inverted]:
-        """What the backbone looks at under a text whose embeddings were inverted, and those embeddings."""
-        config = self.config.attention, self.config.inversion
-        text = (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config)
+        """What the backbone looks at under a text whose embeddings were inverted, and those embeddings.
+
+        Kept by what was learned itself, so that a lesson's other constants cost no new look.
+        """
+        config, learned = (
+            (self.config.attention, self.config.inversion),
+            (self._factors(wording), taught_words(wording)),
+        )
+        text = (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config, *learned)
         inverted = self.cache.get(("inverted", *text), lambda: self.invert(seen, wording, give_way))
 
         def look() -> Attention:
@@ -85,19 +96,31 @@ class Sight:
 
     def invert(self, seen: Seen, wording: Wording, give_way: GiveWay) -> Inverted:
         """Text-encoder outputs of a text, fitted to the picture as the configuration says, its phrases enhanced."""
-        backbone, factor = self.models.backbone, self.config.attention.enhancement
+        backbone = self.models.backbone
+        inputs = with_taught(backbone, wording.tokens, taught_words(wording))
         latents, objective = self.latents(seen), self.config.inversion.objective
         phrases = tuple(each.words for each in wording.sought)
         if objective == "denoising" and wording.sought:
-            subject = Subject(latents, wording.tokens, phrases)
+            subject = Subject(latents, wording.tokens, phrases, inputs)
             inverted = invert(backbone, subject, self.config.inversion, give_way)
-            enhanced = enhance(inverted.embeddings, pieces_of(phrases), factor)
-            return Inverted(enhanced, inverted.steps, inverted.warning)
-        embeddings = enhance(backbone.embed(wording.tokens), pieces_of(phrases), factor)
+            return replace(inverted, embeddings=self.enhanced(inverted.embeddings, wording))
+        embeddings = self.enhanced(backbone.embed(wording.tokens, inputs), wording)
         if objective == "clustering" and wording.sought:
             views = Views(latents, self.latents(seen, mirrored=True), classes_of(wording))
             return cluster(backbone, views, embeddings, self.config, give_way)
         return Inverted(embeddings)
+
+    def enhanced(self, embeddings: torch.Tensor, wording: Wording) -> torch.Tensor:
+        """Text-encoder outputs (L, d), those of each phrase times its own factor."""
+        factors = self._factors(wording)
+        for factor in dict.fromkeys(factors):
+            words = [each.words for each, own in zip(wording.sought, factors, strict=True) if own == factor]
+            embeddings = enhance(embeddings, pieces_of(words), factor)
+        return embeddings
+
+    def _factors(self, wording: Wording) -> tuple[float, ...]:
+        """The Cat-Cross factor of each phrase."""
+        return tuple(self.taught(each.lesson).config.attention.enhancement for each in wording.sought)
 
     def latents(self, seen: Seen, mirrored: bool = False) -> torch.Tensor:
         """The backbone's picture (1, c, s, s), or that of its mirror image."""

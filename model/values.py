@@ -6,8 +6,9 @@ Frames: image pixels, origin at the top left corner, points (X, Y), sizes (H, W)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +63,32 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a project's corrections taught about one label; all of it is ours.
+
+    `key` names the content: lessons with one key are the same lesson. phrases: what pre-annotation looks for under the
+    label; empty: the label's own names. changes: constants of `EngineConfig` by section and name. embeddings: by word
+    (as it is written, in lower case) the token embeddings (n, d) that the text encoder reads for its n tokens.
+    `separate`: as in `Query`, for this label's clauses; None: as the query says.
+    """
+
+    key: str
+    phrases: tuple[str, ...] = field(default=(), compare=False)
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
+    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
+    separate: bool | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
-    """One piece of text to look for. A `name` (a label) is one noun phrase as it stands; other text is parsed."""
+    """One piece of text to look for. A `name` (a label) is one noun phrase as it stands; other text is parsed.
+
+    `lesson`: what the project taught about the label that the text is written for.
+    """
 
     text: str
     name: bool = False
+    lesson: Lesson | None = None
 
 
 @dataclass(frozen=True, slots=True)

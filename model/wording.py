@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.alignment import tokens_of
 from model.errors import BadQuery
 from model.ports import Backbone, Parser
-from model.values import Clause, Phrase, Tokens
+from model.values import Clause, Lesson, Phrase, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Sought:
 
     attached: the tokens of each word of the phrases that only describe this one ("in a blue sweatshirt").
     owners: which of the text's phrases that are asked for this one describes, as "glasses" does a man who wears them.
+    lesson: what the project taught about the clause's label.
     """
 
     phrase: Phrase
@@ -25,6 +26,7 @@ class Sought:
     modifiers: tuple[tuple[int, ...], ...]
     attached: tuple[tuple[int, ...], ...] = ()
     owners: tuple[int, ...] = ()
+    lesson: Lesson | None = None
 
     @property
     def words(self) -> tuple[tuple[int, ...], ...]:
@@ -81,7 +83,7 @@ def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, te
         )
     targets = [at for at, phrase in enumerate(phrases) if phrase.parent is None]
     heads = sorted({_head(phrases, at) for at in range(len(phrases))} - set(targets))
-    every = [read(tokens, phrase, number, len(before)) for phrase in phrases]
+    every = [replace(read(tokens, phrase, number, len(before)), lesson=clause.lesson) for phrase in phrases]
     return Wording(
         tokens,
         tuple(_gathered(every, at, targets) for at in targets),
@@ -107,8 +109,7 @@ def _gathered(every: Sequence[Sought], at: int, targets: Sequence[int]) -> Sough
     traits = [other for other in range(len(every)) if other != at and _head(phrases, other) == at]
     owners = tuple(targets.index(owner) for owner in _described(phrases, at) if owner in targets and owner != at)
     attached = tuple(pieces for trait in traits for pieces in every[trait].words)
-    own = every[at]
-    return Sought(own.phrase, own.clause, own.noun, own.modifiers, attached, owners)
+    return replace(every[at], attached=attached, owners=owners)
 
 
 def _head(phrases: Sequence[Phrase], at: int) -> int:

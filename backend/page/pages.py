@@ -14,6 +14,7 @@ from backend.loading import Loader
 from backend.page.drawing import draw, panels
 from backend.page.journal import Journal
 from backend.page.remedies import remedy
+from backend.store.projects import Project
 
 JSON, HTML = "application/json", "text/html"
 GUARDED = {
@@ -31,6 +32,14 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def wants_page() -> bool:
     """Whether a browser asks for the page at the root. Whoever takes anything, as probes do, gets JSON."""
     return request.path == "/" and request.accept_mimetypes.best_match([JSON, HTML]) == HTML
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The projects that have a page of their own; trouble: why none can be named, empty where they can."""
+
+    projects: tuple[Project, ...]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +61,13 @@ class Server:
 class Pages:
     """The page and its pictures."""
 
-    def __init__(self, server: Server, journal: Journal, health: Callable[[], Response]) -> None:
+    def __init__(
+        self, server: Server, journal: Journal, health: Callable[[], Response], listed: Callable[[], Listed]
+    ) -> None:
         self._server = server
         self._journal = journal
         self._health = health
+        self._listed = listed
         self._started = time.time()
 
     def root(self) -> Response:
@@ -82,6 +94,7 @@ class Pages:
             server=self._server,
             address=request.host_url,
             journal=self._journal,
+            listed=self._listed(),
             examples=configs.EXAMPLES,
             panels=panels,
             remedy=remedy,

@@ -60,6 +60,11 @@ REMEDIES = tuple(
             "Work arrives faster than it is done: pre-annotate fewer tasks at once, choose a quicker preset in "
             "ANYWORD_PRESET_BATCH, or use an accelerator.",
         ),
+        (
+            "The database",
+            "Corrections are not recorded and nothing is learned until it answers again; a sync brings in what was "
+            "missed.",
+        ),
         ("did not load", "Correct the setting and start the backend anew."),
         (
             "ANYWORD_MAX_BODY_MB",

@@ -41,7 +41,7 @@ def read_text(items: Sequence[Item], config: LabelConfig) -> Text | None:
     if not items:
         return None
     typed = "\n".join(_latest(item) for item in items)
-    asked = _clauses(typed, config)
+    asked = clauses_of(typed, config)
     if not asked:
         raise BadQuery(WHAT_TO_TYPE)
     return Text(id_of(items[-1]), typed, tuple(clause for clause, _ in asked), tuple(label for _, label in asked))
@@ -57,7 +57,7 @@ def _latest(item: Item) -> str:
     return latest.strip()
 
 
-def _clauses(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
+def clauses_of(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
     """Cut "Dog: the brown dog; Cat" at semicolons and line ends into clauses, each with the label it names."""
     words = len(text.split())
     if words > MAX_WORDS:

@@ -39,6 +39,7 @@ class DiffusersBackbone:
             part.requires_grad_(False)  # inversion learns embeddings, nothing else
         self.layers = layers_of(self.unet, self.profile.decoder_only)
         self.max_tokens = int(self.tokenizer.model_max_length)
+        self.words = whole_words(self.tokenizer.get_vocab())
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     def tokenize(self, text: str) -> Tokens:
@@ -119,6 +120,13 @@ class DiffusersBackbone:
         with tapped(self.unet, taps, stop=False):
             noise = self.denoise(noisy, torch.tensor([timestep]), embeddings.detach())
         return noise, attention_of(taps, self.layers)
+
+
+def whole_words(vocabulary: Mapping[str, int]) -> tuple[str, ...]:
+    """The whole words in a CLIP vocabulary, of three letters and more; CLIP numbers frequent ones first."""
+    ending = "</w>"
+    words = [(number, token[: -len(ending)]) for token, number in vocabulary.items() if token.endswith(ending)]
+    return tuple(word for _, word in sorted(words) if len(word) > 2 and word.isascii() and word.isalpha())
 
 
 @contextlib.contextmanager

@@ -1,10 +1,21 @@
-"""Web sites on loopback that the tests fetch pictures from."""
+"""Web sites on loopback that the tests fetch pictures from, and a folder for the databases of the apps under test."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.backend.site import Site, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The settings' own database is a file in the folder where the process works: not in this checkout."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("apps"))
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture

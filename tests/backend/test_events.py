@@ -62,7 +62,7 @@ def test_no_event_leaves_the_prompt_a_prompt(client: FlaskClient) -> None:
 def test_who_waits_for_an_event_is_told_of_each_task(event: str, caplog: pytest.LogCaptureFixture) -> None:
     told: list[tuple[str, Any]] = []
     events = Events(
-        VERSION,
+        lambda _: VERSION,
         prewarm=lambda task, _: told.append(("prewarm", task)),
         release=lambda task, _: told.append(("release", task)),
     )

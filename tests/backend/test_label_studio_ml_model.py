@@ -91,7 +91,7 @@ def test_a_failed_engine_is_told_in_place_of_a_version() -> None:
     with pytest.raises(Misconfigured):
         predictions.loader.wait(5)
     with pytest.raises(Misconfigured, match="no such checkpoint"):
-        official_runner.version(predictions)
+        official_runner.version(predictions, "1")
 
 
 @pytest.mark.parametrize("context", [None, calls.text("red"), calls.point(25, 25)])
@@ -126,8 +126,9 @@ def test_the_version_is_the_same_in_setup_and_in_predictions(client: FlaskClient
     setup = {"project": "1.1", "schema": calls.BITMASK, "extra_params": {"an": "object"}}
     response = client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red")))
     [prediction] = response.get_json()["results"]
-    assert client.post("/setup", json=setup).get_json() == {"model_version": service.model_version}
-    assert prediction["model_version"] == service.model_version
+    version = service.teaching.version("1")
+    assert client.post("/setup", json=setup).get_json() == {"model_version": version}
+    assert prediction["model_version"] == version
     assert {item["from_name"] for item in prediction["result"]} == {"mask", "label", "status"}
 
 

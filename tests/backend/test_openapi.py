@@ -1,7 +1,10 @@
 """The description of the routes: all of them, as they answer, and strict about what Label Studio cannot digest."""
 
 import json
+import re
 from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from tests.backend.clients import SETTINGS, client_of
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.configs import EVERY
 from tests.backend.entries import entry
+from tests.backend.page import learned
 
 CAPABILITIES = {"event": "capabilities"}
 
@@ -63,7 +67,7 @@ def strict(response: TestResponse) -> Any:
 
 def test_every_route_is_described_and_nothing_else(client: FlaskClient) -> None:
     routes = {
-        (rule.rule.replace("<int:number>", "{number}").replace("<panel>", "{panel}"), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -80,7 +84,7 @@ def test_every_schema_is_one() -> None:
     Draft202012Validator.check_schema({"$defs": components["schemas"]})
     text = json.dumps(description())
     used = {part.partition('"')[0] for part in text.split('"$ref": "#/components/')[1:]}
-    assert used == {f"{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
+    assert used == {f"{kind}/{name}" for kind in ("schemas", "responses", "parameters") for name in components[kind]}
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/ready", "/versions", "/metrics", "/openapi.json", "/style.css"])
@@ -137,6 +141,27 @@ def test_examples_of_requests_are_valid_and_go_well(client: FlaskClient) -> None
 def test_the_other_calls_of_label_studio_answer_as_described(client: FlaskClient) -> None:
     described("post", "/setup", client.post("/setup", json={"schema": calls.BITMASK, "project": "1.1"}))
     described("post", "/webhook", client.post("/webhook", json={"action": "ANNOTATION_CREATED"}))
+
+
+def test_projects_answer_as_described(tmp_path: Path) -> None:
+    store = learned.database(tmp_path)
+    learned.teach(store)
+    locked = replace(SETTINGS, database=store.name, basic_auth_user="anna", basic_auth_password="secret")
+    client, path, auth = create_app(locked, ColourEngine).test_client(), "/projects/{project}", ("anna", "secret")
+    own = {"Sec-Fetch-Site": "same-origin"}
+    for project, status in (("12", 200), (learned.KEY, 200), ("77", 404)):
+        answer = client.get(f"/projects/{project}", auth=auth)
+        assert answer.status_code == status
+        described("get", path, answer)
+    for form, headers, status in (
+        ({"do": "pin"}, {}, 403),
+        ({"do": "x"}, own, 400),
+        ({"do": "rollback", "number": "9"}, own, 422),
+    ):
+        answer = client.post(f"/projects/{learned.KEY}", data=form, headers=headers, auth=auth)
+        assert answer.status_code == status
+        described("post", path, answer)
+    assert client.post(f"/projects/{learned.KEY}", data={"do": "pin"}, headers=own, auth=auth).status_code == 303
 
 
 def test_a_failed_start_answers_as_described() -> None:

@@ -25,7 +25,7 @@ def test_each_engine_error_has_its_status(error: AnywordError, status: int) -> N
 def test_every_engine_error_has_a_status() -> None:
     assert all(issubclass(kind, AnywordError) for kind in AnywordError.__subclasses__())
     assert {kind.__name__ for kind in AnywordError.__subclasses__()} == {
-        "BadQuery", "BadImage", "Misconfigured", "Busy", "OutOfMemory",
+        "BadQuery", "BadImage", "Misconfigured", "Busy", "OutOfMemory", "Unavailable",
     }  # fmt: skip
 
 

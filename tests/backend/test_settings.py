@@ -64,6 +64,7 @@ def test_user_and_password_go_together() -> None:
 
 def test_secrets_stay_out_of_the_representation() -> None:
     secrets = {"ANYWORD_LABEL_STUDIO_API_KEY": "key-1", "ANYWORD_BASIC_AUTH_PASSWORD": "word-2"}
+    secrets["ANYWORD_DATABASE"] = "postgresql://anna:word-3@host/name"
     shown = repr(read({**secrets, "ANYWORD_BASIC_AUTH_USER": "anna"}))
     assert "anna" in shown
     assert not any(secret in shown for secret in secrets.values())

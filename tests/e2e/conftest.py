@@ -40,14 +40,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def album(folder: Path) -> Album:
-    return _album(clear_scenes(wanted=6, side=512), folder)
+    return album_of(clear_scenes(wanted=6, side=512), folder)
 
 
 @pytest.fixture(scope="session")
 def threes(folder: Path) -> Album:
     """Scenes of three things."""
     scenes = [scene for scene in clear_scenes(wanted=12, side=512) if len(scene.objects) == 3]
-    return _album(scenes[:4], folder)
+    return album_of(scenes[:4], folder)
 
 
 @pytest.fixture(scope="session")
@@ -104,18 +104,19 @@ def studio(server: Address) -> Studio:
     return lambda config, album, backend: _connected(server, f"Config {config}", CONFIGS[config], album, backend)
 
 
+def album_of(scenes: Sequence[Scene], folder: Path) -> Album:
+    """Save scenes as files."""
+    files = [folder / f"scene-{scene.seed}.png" for scene in scenes]
+    for scene, file in zip(scenes, files, strict=True):
+        Pictures.fromarray(scene.image).save(file)
+    return Album(scenes, files)
+
+
 def _tells_apart(scene: Scene) -> bool:
     """Whether there are several things, well visible, no two of one shape."""
     shapes = {thing.kind.shape for thing in scene.objects}
     visible = all(thing.mask.mean() >= LEAST_SHARE for thing in scene.objects)
     return len(shapes) == len(scene.objects) >= 2 and visible
-
-
-def _album(scenes: Sequence[Scene], folder: Path) -> Album:
-    files = [folder / f"scene-{scene.seed}.png" for scene in scenes]
-    for scene, file in zip(scenes, files, strict=True):
-        Pictures.fromarray(scene.image).save(file)
-    return Album(scenes, files)
 
 
 def _connected(server: Address, title: str, config: str, album: Album, backend: Address | Backend) -> Project:

@@ -38,14 +38,18 @@ class Backend:
     def __init__(self, folder: Path, server: Address) -> None:
         self._port = free_port()
         self._log = folder / "backend.log"
-        self._environ = {"ANYWORD_LABEL_STUDIO_URL": server.url, "ANYWORD_LABEL_STUDIO_API_KEY": server.key}
+        self.environ = {
+            "ANYWORD_LABEL_STUDIO_URL": server.url,
+            "ANYWORD_LABEL_STUDIO_API_KEY": server.key,
+            "ANYWORD_DATABASE": f"sqlite:///{folder / 'anyword.sqlite'}",
+        }
         self._process = ExitStack()
         self.url = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Start it and wait until the models are loaded."""
         command = [sys.executable, "-m", "backend", "serve", "--port", str(self._port)]
-        self._process.enter_context(running(command, self._environ, self._log, (f"{self.url}/ready", 120)))
+        self._process.enter_context(running(command, self.environ, self._log, (f"{self.url}/ready", 120)))
 
     def logs(self, text: str, seconds: float = 60) -> bool:
         """Whether its log holds this text, now or soon."""

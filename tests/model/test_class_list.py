@@ -75,7 +75,8 @@ def test_one_name_that_is_too_long_is_named(engine: Engine) -> None:
 def test_a_long_list_is_parted_into_as_few_texts_as_are_read_whole(engine: Engine) -> None:
     names = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
     models = engine.models
-    wordings = joint_wordings(names, models.parser, models.backbone, engine.config.template)
+    clauses = [Clause(name, name=True) for name in names]
+    wordings = joint_wordings(clauses, models.parser, models.backbone, engine.config.template)
     assert [each.clause for wording in wordings for each in wording.sought] == list(range(len(names)))
     assert [each.phrase.text for wording in wordings for each in wording.sought] == names
     sizes = [len(wording.sought) for wording in wordings]

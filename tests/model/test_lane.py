@@ -93,7 +93,7 @@ def test_closing_turns_waiting_jobs_away_and_ends_the_thread() -> None:
 
     def ask() -> None:
         with pytest.raises(Busy) as caught:
-            lane.run(lambda: None, Priority.LEARNING)
+            lane.run(lambda: None, Priority.PREANNOTATION)
         refused.append(caught.value)
 
     waiting = threading.Thread(target=ask)
@@ -255,3 +255,61 @@ def test_the_lane_says_when_it_is_not_idle(lane: Lane) -> None:
     assert not lane.wait_idle(0)
     blocker.release()
     assert lane.wait_idle(5)
+
+
+def test_learning_that_waits_takes_nobody_s_place() -> None:
+    lane = Lane(capacity=1)
+    blocker, done = Blocker(lane), threading.Event()
+    learning = queued(lane, done.set, Priority.LEARNING)
+    click = queued(lane, lambda: None, Priority.INTERACTIVE)
+    with pytest.raises(Busy):
+        lane.run(lambda: None, Priority.INTERACTIVE)
+    blocker.release()
+    click.join(5)
+    learning.join(5)
+    assert done.is_set()
+    lane.close()
+
+
+def test_learning_gives_way_to_everything_else_and_says_nothing_of_how_long_they_take(lane: Lane) -> None:
+    begun, go = threading.Event(), threading.Event()
+    done: list[Priority] = []
+
+    def learn() -> None:
+        begun.set()
+        assert go.wait(5)
+        lane.give_way(Priority.LEARNING)
+        done.append(Priority.LEARNING)
+
+    learning = threading.Thread(target=lane.run, args=(learn, Priority.LEARNING))
+    learning.start()
+    assert begun.wait(5)
+    urgent = (Priority.INTERACTIVE, Priority.PATIENT, Priority.PREANNOTATION)
+    threads = [queued(lane, lambda each=priority: done.append(each), priority) for priority in urgent]  # type: ignore[misc]
+    go.set()
+    for thread in (*threads, learning):
+        thread.join(5)
+    assert done == [*urgent, Priority.LEARNING]
+
+
+def test_closing_ends_learning_where_it_gives_way() -> None:
+    lane = Lane(capacity=3)
+    begun, go, outcome = threading.Event(), threading.Event(), Future[str]()
+
+    def learn() -> None:
+        begun.set()
+        assert go.wait(5)
+        while True:
+            lane.give_way(Priority.LEARNING)
+
+    def run() -> None:
+        try:
+            lane.run(learn, Priority.LEARNING)
+        except Busy as error:
+            outcome.set_result(str(error))
+
+    threading.Thread(target=run).start()
+    assert begun.wait(5)
+    go.set()
+    lane.close()
+    assert "stopping" in outcome.result(5)

@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.geometry import iou
-from model.selection import Choice, agreement, best, distinct, exclusive, placed, with_evidence
+from model.selection import Choice, agreement, best, distinct, exclusive, grained, placed, with_evidence
 from model.values import Candidates
 
 
@@ -35,6 +35,19 @@ def test_only_the_picture_s_part_of_the_frame_is_compared() -> None:
     upper = square(32, slice(0, 16), slice(0, 32))
     wide = Candidates(np.stack([upper]), np.array([1.0], np.float32), valid=(16, 32))
     assert best([wide], scores, 1.0).score == pytest.approx(1.0)
+
+
+def test_a_granularity_takes_a_prompts_mask_by_its_area_inside_the_picture() -> None:
+    beyond = square(32, slice(16, 32), slice(0, 32))
+    masks = Candidates(np.stack([WHOLE, beyond, LEFT]), np.array([0.7, 0.8, 0.9], np.float32), valid=(20, 32))
+    taken = [grained(masks, granularity).low_res_masks[0] for granularity in range(3)]
+    assert [bool(np.array_equal(*each)) for each in zip(taken, (beyond, LEFT, WHOLE), strict=True)] == [True] * 3
+    assert grained(masks, None) is masks
+
+
+def test_a_prompt_with_one_answer_keeps_it_at_every_granularity() -> None:
+    single = Candidates(LEFT[None], np.array([0.9], np.float32), valid=(32, 32))
+    assert grained(single, 0) is single
 
 
 def test_agreement_of_equal_opposite_and_empty() -> None:

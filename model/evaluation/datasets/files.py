@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
-from pycocotools import mask as rle  # type: ignore[import-untyped]
+from pycocotools import mask as rle
 
 from model.errors import Misconfigured
 from model.values import Image, Mask

@@ -4,7 +4,6 @@ import io
 import re
 import threading
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -24,42 +23,11 @@ from tests.backend import calls
 from tests.backend.clients import SETTINGS, VERSION, client_of
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.entries import entry
+from tests.backend.page.html import Page
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
 LOCKED = replace(SETTINGS, basic_auth_user="anna", basic_auth_password="secret", label_studio_api_key="key-0123456789")
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"""
-VOID = {"meta", "link", "img", "br"}
-
-
-class Page(HTMLParser):
-    """A page as a browser reads it: its text, its tags, and that every tag is closed in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.pieces: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.pieces).split())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def page(client: FlaskClient) -> Page:

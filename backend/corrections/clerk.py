@@ -1,0 +1,166 @@
+"""From the inbox to the facts: reads the events of the webhook one after the other, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backend import label_config
+from backend.corrections import bodies
+from backend.corrections.annotations import Reading, read_annotation
+from backend.corrections.bodies import Body
+from backend.corrections.recording import DELETED, START_TRAINING, SUBMITTED
+from backend.metrics import Metrics
+from backend.problems import problem
+from backend.store import facts, projects
+from backend.store.database import Database
+from backend.store.facts import Event
+from backend.store.projects import Project
+from model.errors import BadQuery, Unavailable
+
+logger = logging.getLogger(__name__)
+
+IDLE = 60.0  # seconds until the inbox is looked at without a call: another process may have died with its events
+LONGEST_PAUSE = 60.0  # seconds between two attempts on a database that is away
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an event says: the project as it was then, the annotations, and the ids of what was deleted."""
+
+    project: Project
+    readings: tuple[Reading, ...] = ()
+    deleted: tuple[int, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
+class Clerk:
+    """Turns events into facts. An event leaves the inbox in the transaction that stores what it says.
+
+    So a kill costs nothing: the next clerk begins with the same event, and facts may be told twice. Several processes
+    may each have a clerk on one database. `on_training` is called with the project's key for START_TRAINING, after
+    what came before it became facts.
+    """
+
+    def __init__(self, database: Database, metrics: Metrics, on_training: Callable[[str], None]) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._on_training = on_training
+        self._woken = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
+
+    def start(self) -> None:
+        """Begin with what lies in the inbox."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is an event; comes back at once."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Finish the event that is under way, and end the thread."""
+        self._closed.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def work_once(self) -> bool:
+        """Deal with the oldest event; False where there is none. Raises Unavailable; then the event stays."""
+        with self._database.reading() as connection:
+            pending = facts.pending(connection, 1)
+        for event in pending:
+            self._deal_with(event)
+        return bool(pending)
+
+    def _deal_with(self, event: Event) -> None:
+        try:
+            news = news_of(event)
+            if event.action == START_TRAINING:
+                self._on_training(event.project)
+            with self._database.writing() as connection:
+                _tell(connection, event, news)
+                facts.settle(connection, [event.id])
+        except Unavailable:
+            raise
+        except Exception as error:  # the boundary of one event: it would stand in the way of all others for ever
+            self._give_up(event, error)
+            return
+        self._metrics.events.labels(event.action, "read").inc()
+        self._report(event, news)
+
+    def _give_up(self, event: Event, error: Exception) -> None:
+        message = problem(error).message
+        logger.error("Event %d (%s, project %s) is left out: %s", event.id, event.action, event.project, message)
+        self._metrics.events.labels(event.action, "unreadable").inc()
+        with self._database.writing() as connection:
+            facts.settle(connection, [event.id])
+
+    def _report(self, event: Event, news: News) -> None:
+        lost = [trouble for reading in news.readings for trouble in reading.troubles]
+        self._metrics.unreadable_masks.inc(len(lost))
+        for trouble in (*news.troubles, *lost):
+            logger.warning("Event %d, project %s: %s", event.id, event.project, trouble)
+
+    def _work(self) -> None:
+        pause, failures = 0.0, 0
+        while not self._closed.is_set():
+            self._woken.wait(pause)
+            self._woken.clear()
+            try:
+                while not self._closed.is_set() and self.work_once():
+                    failures = 0
+                pause, failures = IDLE, 0
+            except Exception as error:  # the boundary of the thread: it goes on for as long as the server does
+                failures += 1
+                pause = min(2.0**failures, LONGEST_PAUSE)
+                logger.warning("The inbox waits, next attempt in %.0f s: %s", pause, problem(error).message)
+
+
+def news_of(event: Event) -> News:
+    """Read an event, with all its masks. Raises BadQuery or Misconfigured where nothing of it can be read."""
+    body = bodies.unpacked(event.body)
+    named = body.document["project"]
+    project = Project(event.project, title=named["title"], label_config=named["label_config"])
+    if event.action not in SUBMITTED:
+        return News(project, deleted=tuple(body.document.get("ids", ())))
+    config = label_config.read(project.label_config)
+    readings: list[Reading] = []
+    troubles: list[str] = []
+    for entry in body.document["annotations"]:
+        try:
+            task = {"id": entry["task"], "data": body.document["tasks"][str(entry["task"])]}
+            readings.append(read_annotation(_whole(entry, body), task, config))
+        except BadQuery as error:  # the boundary of one annotation: an event may hold hundreds
+            troubles.append(f"annotation {entry.get('id')} is left out: {error}")
+    return News(project, tuple(readings), troubles=tuple(troubles))
+
+
+def _whole(entry: dict[str, Any], body: Body) -> dict[str, Any]:
+    """The annotation with its masks' run-length codes in place again."""
+    items = entry["result"] if isinstance(entry["result"], list) else []
+    return {**entry, "result": [_item(item, body) for item in items]}
+
+
+def _item(item: Any, body: Body) -> Any:
+    value = item.get("value") if isinstance(item, dict) else None
+    if not isinstance(value, dict) or "rle" not in value:
+        return item
+    return {**item, "value": {**value, "rle": bodies.numbers(value["rle"], body)}}
+
+
+def _tell(connection: Connection, event: Event, news: News) -> None:
+    known = projects.find(connection, event.project)
+    described = Project(event.project, known.hostname if known else "", news.project.title, news.project.label_config)
+    if known is None or (known.title, known.label_config) != (described.title, described.label_config):
+        projects.see(connection, described)
+    for reading in news.readings:
+        facts.keep(connection, event.project, reading.annotation)
+    if event.action in DELETED:
+        forget = facts.forget if DELETED[event.action] == "annotations" else facts.forget_tasks
+        forget(connection, event.project, news.deleted, event.received)

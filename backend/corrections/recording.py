@@ -1,0 +1,172 @@
+"""A webhook's request -> an event in the inbox: only what learning needs, and so fast that nobody's Submit waits.
+
+A project comes with a token and a password. What is kept of anything is listed here by name; the rest goes nowhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from werkzeug.exceptions import BadRequest
+
+from backend.corrections import bodies
+from backend.corrections.annotations import id_number, moment
+from backend.corrections.bodies import Body
+from backend.metrics import Metrics
+from backend.store import facts, projects
+from backend.store.database import Database
+from backend.store.facts import Event
+from backend.store.projects import Project
+from model.errors import BadQuery, Unavailable
+
+logger = logging.getLogger(__name__)
+
+SUBMITTED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
+DELETED = {"ANNOTATIONS_DELETED": "annotations", "TASKS_DELETED": "tasks"}
+PROJECT_UPDATED, START_TRAINING, TASKS_CREATED = "PROJECT_UPDATED", "START_TRAINING", "TASKS_CREATED"
+ACTIONS = (*SUBMITTED, *DELETED, PROJECT_UPDATED, START_TRAINING, TASKS_CREATED)
+ANNOTATION_KEYS = (
+    *("id", "task", "result", "was_cancelled", "ground_truth", "created_at", "updated_at", "completed_by"),
+    *("updated_by", "import_id", "last_action", "parent_prediction"),
+)
+KEY = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")  # "<id>.<created unix>"
+LONGEST_CONFIG, LONGEST_TITLE = 1_000_000, 1000  # characters
+QUIET = 60.0  # seconds between two lines of the log about events that were lost
+
+
+def project_key(number: int, created: datetime) -> str:
+    """The project's name in /setup and /predict: "<id>.<created unix>"."""
+    return f"{number}.{int(created.timestamp())}"
+
+
+class Recorder:
+    """Puts events into the inbox; threads may share it.
+
+    An annotator waits meanwhile, so `database` should be one whose patience is below a second. `wake` is called for
+    every event that waits to be read.
+    """
+
+    def __init__(self, database: Database, metrics: Metrics, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._wake = wake
+        self._quiet_until = 0.0
+
+    def record(self, raw: bytes) -> str:
+        """Record the event in a request's body and say what became of it: "recorded" or "ignored".
+
+        Raises BadRequest for what is no event, and Unavailable where the database does not take it.
+        """
+        action = ""
+        try:
+            body = bodies.read(raw)
+            action = str(body.document.get("action"))
+            event = event_of(body, datetime.now(UTC))
+            if event is not None:
+                self._store(event)
+        except (ValueError, BadQuery) as error:
+            self._count(action, "refused")
+            raise BadRequest(f"webhook: {error}") from error
+        except Unavailable as error:
+            self._count(action, "lost")
+            self._complain(error)
+            raise
+        outcome = "ignored" if event is None or event.action == TASKS_CREATED else "recorded"
+        self._count(action, outcome)
+        return outcome
+
+    def met(self, key: str, hostname: str, label_config: str) -> None:
+        """Remember what /setup says of a project; where the database is away, the next one says it again."""
+        if not KEY.fullmatch(key):
+            return
+        try:
+            with self._database.writing() as connection:
+                known = projects.find(connection, key) or Project(key)
+                if (known.hostname, known.label_config) != (hostname, label_config):
+                    projects.see(connection, replace(known, hostname=hostname, label_config=label_config))
+        except Unavailable as error:
+            self._complain(error)
+
+    def turned_away(self) -> None:
+        """Count a request that came without the secret; of its body nothing is read."""
+        self._count("", "unauthorised")
+
+    def _store(self, event: Event) -> None:
+        with self._database.writing() as connection:
+            if event.action != START_TRAINING:  # which is sent to the backend itself, with or without a webhook
+                projects.note_webhook(connection, event.project, event.received)
+            if event.action != TASKS_CREATED:  # which teaches nothing, but shows that the webhook is there
+                facts.record(connection, event)
+        self._wake()
+
+    def _count(self, action: str, outcome: str) -> None:
+        self._metrics.events.labels(action if action in ACTIONS else "other", outcome).inc()
+
+    def _complain(self, error: Unavailable) -> None:
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET
+            logger.error("Events of the webhook are being lost, and `python -m backend sync` repairs that: %s", error)
+
+
+def event_of(body: Body, received: datetime) -> Event | None:
+    """The event as it goes into the inbox; None for an action that nothing is learned from.
+
+    Raises ValueError or BadQuery for an event that lacks what it needs, or that is about another project.
+    """
+    document = body.document
+    action = document.get("action")
+    if not isinstance(action, str):
+        raise ValueError("'action' is missing")
+    if action not in ACTIONS:
+        return None
+    project = _project(document.get("project"))
+    kept: dict[str, Any] = {"project": project}
+    if action in SUBMITTED:
+        kept |= _submitted(document, project["id"])
+    if action in DELETED:
+        kept["ids"] = [id_number(entry.get("id"), DELETED[action]) for entry in _entries(document, DELETED[action])]
+    key = project_key(project["id"], moment(project["created_at"]))
+    return Event(key, action, Body(kept, body.codes if action in SUBMITTED else ()).packed(), received)
+
+
+def _project(given: object) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ValueError("'project' is missing; switch on \"Send payload\" in the webhook's settings")
+    config, title = given.get("label_config"), given.get("title")
+    if not isinstance(config, str) or len(config) > LONGEST_CONFIG:
+        raise ValueError("the project's 'label_config' has to be a text of at most a million characters")
+    created = moment(given.get("created_at"))
+    named = {"id": id_number(given.get("id"), "project"), "created_at": created.isoformat()}
+    return {**named, "title": title[:LONGEST_TITLE] if isinstance(title, str) else "", "label_config": config}
+
+
+def _submitted(document: Mapping[str, Any], project: int) -> dict[str, Any]:
+    """The annotations of this project, and the data of their tasks by id; Label Studio sends one or a list of each."""
+    tasks = {id_number(task.get("id"), "task"): task.get("data") for task in _own(document, "task", project)}
+    kept = [
+        {name: entry.get(name) for name in ANNOTATION_KEYS} | {"id": id_number(entry.get("id"), "annotation")}
+        for entry in _own(document, "annotation", project)
+        if id_number(entry.get("task"), "task") in tasks
+    ]
+    if not kept:
+        raise ValueError(f"there is no annotation of a task of project {project} in it")
+    return {"annotations": kept, "tasks": {str(number): data for number, data in tasks.items()}}
+
+
+def _own(document: Mapping[str, Any], key: str, project: int) -> list[Mapping[str, Any]]:
+    """The entries without those that say they belong to another project."""
+    return [entry for entry in _entries(document, key) if str(entry.get("project", project)) == str(project)]
+
+
+def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    given = document.get(key)
+    entries: list[Any] = given if isinstance(given, list) else [given]
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise ValueError(f"{key!r} has to be an object or a list of objects")
+    return entries

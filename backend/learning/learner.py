@@ -1,0 +1,130 @@
+"""One thread that learns from the projects, whenever there is an occasion."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+from backend.learning.occasions import Occasion, occasions
+from backend.learning.school import School
+from backend.page.journal import Journal
+from backend.problems import problem
+from backend.store import projects
+from backend.store.revisions import StaleParent
+from backend.store.runs import LostLease
+from model.errors import Busy
+
+logger = logging.getLogger(__name__)
+
+LOOK = 60.0  # seconds between two looks for an occasion
+REST, LONGEST_REST = 600.0, 86_400.0  # seconds that a project rests after a failure; each one doubles them
+ASKED = "Start Training"
+
+Sync = Callable[[str], object]  # reads a project again through Label Studio's API
+
+
+class Learner:
+    """Learns from one project after the other. What fails is told and tried again later; nothing else stops for it."""
+
+    def __init__(self, school: School, journal: Journal, every: int, sync: Sync | None = None) -> None:
+        """`every`: new annotations after which a project is learned from by itself; 0: only where somebody asks."""
+        self._school, self._journal, self._every, self._sync = school, journal, every, sync
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
+        self._asked: dict[str, Occasion] = {}  # in order, each project once
+        self._rests: dict[str, tuple[float, float]] = {}  # by project: until when, and for how long
+        self._woken, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="learner", daemon=True)
+
+    def start(self) -> None:
+        """Begin with what was interrupted when the last process ended."""
+        self._thread.start()
+
+    def start_training(self, project: str) -> None:
+        """Have a project learned from, as somebody asked for it; comes back at once."""
+        self._asked[project] = Occasion(project, ASKED)
+        self._woken.set()
+
+    def close(self) -> None:
+        """End the thread; learning that is under way ends where the lane is closed."""
+        self._closed.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def work_once(self) -> None:
+        """Learn from every project that there is an occasion for. Nothing is raised: what fails is told."""
+        asked = [self._asked.pop(project) for project in list(self._asked)]
+        for occasion in [*asked, *self._due()]:
+            if not self._closed.is_set():
+                self._attempt(occasion)
+
+    def _work(self) -> None:
+        self._sync_all()
+        while not self._closed.is_set():
+            self.work_once()
+            self._woken.wait(LOOK)
+            self._woken.clear()
+
+    def _due(self) -> list[Occasion]:
+        """What is due by itself, without projects that rest."""
+        try:
+            with self._school.database.reading() as connection:
+                due = occasions(connection, self._every, self._school.lease)
+        except Exception as error:  # the boundary of the thread: it looks again later
+            logger.warning("What there is to learn is not known: %s", problem(error).message)
+            return []
+        now = time.monotonic()
+        return [each for each in due if self._rests.get(each.project, (now, 0.0))[0] <= now]
+
+    def _attempt(self, occasion: Occasion) -> None:
+        """Learn, and tell what became of it."""
+        outcome = "failed"
+        try:
+            if occasion.cause == ASKED:
+                self._read_again(occasion.project)
+            outcome = self._school.teach(occasion, self._owner)
+            self._rests.pop(occasion.project, None)
+        except (StaleParent, LostLease, Busy) as error:
+            outcome = "overtaken"
+            self._rest(occasion.project, str(error))
+        except Exception as error:  # the boundary of one project: the next one is learned from
+            trouble = problem(error)
+            self._rest(occasion.project, trouble.message)
+            self._journal.fail(trouble, f"learning, project {occasion.project.partition('.')[0]}")
+        self._school.metrics.learning.labels(outcome).inc()
+
+    def _rest(self, project: str, reason: str) -> None:
+        """Leave a project alone for a while, unless somebody asks."""
+        _, last = self._rests.get(project, (0.0, REST / 2))
+        seconds = min(2 * last, LONGEST_REST)
+        self._rests[project] = time.monotonic() + seconds, seconds
+        logger.warning("Project %s is not learned from for %.0f minutes: %s", project, seconds / 60, reason)
+
+    def _sync_all(self) -> None:
+        """At the start: events were lost while nobody listened."""
+        if self._sync is None:
+            return
+        try:
+            with self._school.database.reading() as connection:
+                keys = [project.key for project in projects.all_projects(connection)]
+        except Exception as error:  # the boundary of the thread: events go on telling
+            logger.warning("No project is read again: %s", problem(error).message)
+            return
+        for key in keys:
+            self._read_again(key)
+
+    def _read_again(self, project: str) -> None:
+        """Repair what events missed; where that fails, what is known has to do."""
+        if self._sync is None:
+            return
+        try:
+            logger.info("%s", self._sync(project))
+        except Exception as error:  # the boundary of one project
+            trouble = problem(error)
+            logger.warning("Project %s is not read again: %s", project, trouble.message)
+            self._journal.fail(trouble, f"sync, project {project.partition('.')[0]}")

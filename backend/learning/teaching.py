@@ -1,0 +1,115 @@
+"""What each project was taught: the revision in force, looked up for every request."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache
+from prometheus_client import Counter
+
+from backend.label_config import LabelConfig
+from backend.learning.applying import taught
+from backend.learning.codec import decode
+from backend.page.journal import Journal
+from backend.problems import problem
+from backend.prompting.prompts import Request
+from backend.store import revisions
+from backend.store.database import Database
+from model.errors import Misconfigured, Unavailable
+from model.values import Lesson
+
+logger = logging.getLogger(__name__)
+
+PROJECTS = 200  # whose lessons are kept in memory, a few hundred kilobytes each
+AWAY = 5.0  # seconds that a database which did not answer is left alone: no click waits for it twice
+QUIET = 60.0  # seconds between two lines of the log, and of the page
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The revision that answers a request: its number (0: nothing learned), the model version, lessons by label."""
+
+    number: int
+    version: str
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+
+    def taught(self, request: Request, config: LabelConfig) -> Request:
+        """The request with what the project was taught about its labels."""
+        return taught(request, self.lessons, config)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """`base`: the model version without a revision. `models`: what lessons have to be learned with to be used here."""
+
+    base: str
+    models: str
+
+
+class Teaching:
+    """Tells which revision is in force; threads may share it, and so may processes the database.
+
+    While the database does not answer, a project goes on with the last revision that this process knows of it.
+    """
+
+    def __init__(self, database: Database, naming: Naming, failures: Counter, journal: Journal) -> None:
+        """`failures` counts requests that were answered by a revision that may not be the one in force."""
+        self._database, self._naming, self._failures, self._journal = database, naming, failures, journal
+        self._known: LRUCache[str, InForce] = LRUCache(PROJECTS)
+        self._lock = threading.Lock()
+        self._next_look, self._next_line = 0.0, 0.0
+
+    def version(self, project: str) -> str:
+        """The model version of a project: "<base>", or "<base>-r<number>" where something is learned."""
+        return self.in_force(project).version
+
+    def in_force(self, project: str) -> InForce:
+        """The revision in force, at the price of one small question to the database."""
+        known = self._last_known(project)
+        if time.monotonic() < self._next_look:
+            self._failures.inc()
+            return known
+        try:
+            return self._keep(project, self._looked_up(project, known))
+        except Unavailable as error:  # predictions go on without a database
+            self._next_look = time.monotonic() + AWAY
+            self._complain(project, error)
+        except Misconfigured as error:
+            self._complain(project, error)
+        return known
+
+    def _looked_up(self, project: str, known: InForce) -> InForce:
+        with self._database.reading() as connection:
+            number = revisions.number_in_force(connection, project)
+            if number == known.number:
+                return known
+            revision = revisions.get(connection, project, number)
+        return InForce(0, self._naming.base) if revision is None else self._read(number, revision.lessons)
+
+    def _read(self, number: int, data: bytes) -> InForce:
+        """A revision as it answers here. Raises Misconfigured where it cannot be read."""
+        learned, version = decode(data), f"{self._naming.base}-r{number}"
+        if learned.lessons and learned.models != self._naming.models:
+            logger.warning("Revision %d was learned with other models (%s) and waits for these", number, learned.models)
+            return InForce(number, version)
+        return InForce(number, version, learned.lessons)
+
+    def _last_known(self, project: str) -> InForce:
+        with self._lock:
+            return self._known.get(project, InForce(0, self._naming.base))
+
+    def _keep(self, project: str, found: InForce) -> InForce:
+        with self._lock:
+            self._known[project] = found
+        return found
+
+    def _complain(self, project: str, error: Exception) -> None:
+        self._failures.inc()
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + QUIET
+            logger.error("Project %s goes on with the last revision that is known here: %s", project, error)
+            self._journal.fail(problem(error), f"project {project.partition('.')[0]}, the revision in force")

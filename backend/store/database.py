@@ -1,0 +1,154 @@
+"""The database: opened, brought to the newest form, and asked in transactions that end as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from backend.store.failures import explained
+from backend.store.schema import bring_to_head
+from model.errors import Misconfigured, Unavailable
+
+PATIENCE = 5.0  # seconds that anybody waits for a lock, a connection or the server; ours
+CONNECTIONS = 4  # kept open in each process
+MORE_CONNECTIONS = 28  # opened when as many threads ask at once, and closed again
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
+FORMS = "sqlite:///file.db (four slashes before an absolute path) or postgresql://user:password@host/name"
+
+
+class Database:
+    """One database that any number of threads and processes share."""
+
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        """Open it and bring its tables to the form that this code knows; `patience` is in seconds.
+
+        Raises: Misconfigured when the URL names none, or one that cannot be opened.
+        """
+        self._engine = _engine(_parsed(url), patience)
+        self.name = self._engine.url.render_as_string(hide_password=True)
+        with ExitStack() as failing:
+            failing.callback(self._engine.dispose)
+            _bring_to_head(self._engine)
+            failing.pop_all()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """What stood in the database when the first question was asked, for as long as the block lasts.
+
+        Raises: Unavailable.
+        """
+        with self._transaction(writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: stored when the block ends, and undone when anything is raised in it.
+
+        Raises: Unavailable, after which nothing is stored (where the connection broke while the transaction was being
+        ended, it may be stored as a whole).
+        """
+        with self._transaction(writes=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, writes: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                connection.execution_options(**_options(connection, writes))
+                with connection.begin():
+                    yield connection
+        except (DBAPIError, NoConnectionLeft) as error:
+            message = explained(error, self._engine.url)
+            if not message:
+                raise  # a mistake in a statement, not in the world
+            raise Unavailable(message) from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Misconfigured(f"ANYWORD_DATABASE is no database URL; write {FORMS}") from None
+    if parsed.drivername not in DRIVERS:
+        raise Misconfigured(f"ANYWORD_DATABASE is for {parsed.drivername!r}; write {FORMS}")
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise Misconfigured("ANYWORD_DATABASE names no file: several threads cannot share a database in memory")
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def _bring_to_head(engine: Engine) -> None:
+    try:
+        bring_to_head(engine)
+    except DBAPIError as error:
+        message = explained(error, engine.url)
+        if not message:
+            raise
+        raise Misconfigured(f"ANYWORD_DATABASE: {message}") from error
+
+
+def _engine(url: URL, patience: float) -> Engine:
+    """Statements never show the values that they carry: those are other people's texts."""
+    shared = {
+        "json_serializer": partial(json.dumps, allow_nan=False),
+        "hide_parameters": True,
+        "pool_size": CONNECTIONS,
+        "max_overflow": MORE_CONNECTIONS,
+        "pool_timeout": patience,
+    }
+    if url.drivername == "sqlite":
+        return _sqlite(url, patience, shared)
+    return _postgresql(url, patience, shared)
+
+
+def _sqlite(url: URL, patience: float, shared: dict[str, Any]) -> Engine:
+    """Readers go on while somebody writes (WAL), and each transaction is on the disk before it counts as done (FULL).
+
+    NORMAL would be quicker by one flush a transaction, but a power cut could take back the number of a revision that
+    Label Studio was told already, and the next one would get the same number.
+    """
+    engine = create_engine(url, connect_args={"timeout": patience}, **shared)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # sqlite3 would begin transactions by itself, and some not at all
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        file: Any = connection.connection.dbapi_connection  # what touches no file needs none of SQLAlchemy's care
+        file.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        if writes:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            file.execute("BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL, patience: float, shared: dict[str, Any]) -> Engine:
+    given = url.query.get("options", "")
+    connecting = {
+        "connect_timeout": max(2, round(patience)),
+        "tcp_user_timeout": round(1000 * patience),  # a server that vanished is missed this soon
+        "options": f"-c lock_timeout={round(1000 * patience)} {given if isinstance(given, str) else ' '.join(given)}",
+    }
+    return create_engine(url, connect_args=connecting, pool_pre_ping=True, **shared)
+
+
+def _options(connection: Connection, writes: bool) -> dict[str, Any]:
+    if connection.dialect.name == "sqlite" or writes:
+        return {"writes": writes}
+    return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

@@ -1,0 +1,1 @@
+"""Prompt settings from the corrections that annotators accept."""

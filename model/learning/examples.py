@@ -1,0 +1,49 @@
+"""What there is to learn from: pictures as annotators left them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from model.packed import Packed
+from model.values import Image, Lesson
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinion:
+    """One object as one annotator left it. phrase: the text that the mask came from, empty where none did."""
+
+    annotator: str
+    label: str
+    mask: Packed
+    phrase: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One picture and what everybody said about it.
+
+    `picture` names it (the task). `image` fetches it when it is needed, and raises BadImage where it is gone.
+    annotators: the weight of everybody who submitted an annotation, of those without a mask, too; a ground-truth
+    annotation weighs more than others.
+    """
+
+    picture: str
+    image: Callable[[], Image]
+    opinions: tuple[Opinion, ...]
+    annotators: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curriculum:
+    """Everything that one revision is learned from.
+
+    labels: the names that pre-annotation looks for, by label. in_force: the lessons so far, by label. preset: how
+    pre-annotations are made. separate: as in `Query`, for labels that have learned nothing about it.
+    """
+
+    examples: tuple[Example, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    in_force: Mapping[str, Lesson]
+    preset: str
+    separate: bool = True

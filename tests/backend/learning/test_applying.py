@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+from backend import label_config
+from backend.learning.applying import named_by, taught
+from backend.prompting import prompts
+from backend.prompting.prompts import Request
+from model.values import Clause, Hint, Lesson, Point, Query
+
+CONFIG = label_config.read(
+    '<View><Image name="img" value="$image"/><BrushLabels name="mask" toName="img">'
+    '<Label value="Light"/><Label value="Traffic light" alias="tl"/><Label value="background"/>'
+    "</BrushLabels></View>"
+)
+LIGHT, TRAFFIC = Lesson("light"), Lesson("traffic")
+LESSONS = {"Light": LIGHT, "tl": TRAFFIC}
+
+
+def typed(*clauses: Clause, labels: tuple[str | None, ...] = (None,)) -> Request:
+    return Request(Query(clauses), labels)
+
+
+def lessons_of(request: Request) -> list[Lesson | None]:
+    return [clause.lesson for clause in request.query.clauses]
+
+
+def test_nothing_learned_changes_nothing() -> None:
+    request = prompts.pre_annotation(CONFIG)
+    assert taught(request, {}, CONFIG) is request
+
+
+def test_a_pre_annotation_brings_along_each_label_s_lesson() -> None:
+    request = taught(prompts.pre_annotation(CONFIG), {"tl": TRAFFIC}, CONFIG)
+    assert request.labels == ("Light", "tl", "tl")
+    assert lessons_of(request) == [None, TRAFFIC, TRAFFIC]
+
+
+def test_a_pre_annotation_looks_for_learned_phrases_in_place_of_names() -> None:
+    lesson = Lesson("k", phrases=("red lamp", "light"))
+    request = taught(prompts.pre_annotation(CONFIG), {"tl": lesson}, CONFIG)
+    asked = [(clause.text, clause.name) for clause in request.query.clauses]
+    assert asked == [("Light", True), ("red lamp", True), ("light", True)]
+    assert request.labels == ("Light", "tl", "tl")
+    assert lessons_of(request) == [None, lesson, lesson]
+    assert not request.interactive
+
+
+def test_what_is_typed_for_a_label_brings_its_lesson_and_keeps_its_words() -> None:
+    lesson = Lesson("k", phrases=("the red lamp",))
+    request = taught(typed(Clause("the small one"), labels=("tl",)), {"tl": lesson}, CONFIG)
+    assert request.query.clauses == (Clause("the small one", lesson=lesson),)
+    assert lessons_of(request) == [lesson]
+
+
+def test_a_text_that_names_a_label_brings_its_lesson() -> None:
+    request = taught(typed(Clause("the light on the left")), LESSONS, CONFIG)
+    assert lessons_of(request) == [LIGHT]
+
+
+def test_a_text_names_labels_in_whole_words_the_longest_first() -> None:
+    assert named_by("a Traffic Light at night", LESSONS, CONFIG) == "tl"
+    assert named_by("tl", LESSONS, CONFIG) == "tl"
+    assert named_by("daylight, lights", LESSONS, CONFIG) is None
+    assert named_by("a traffic light", {"Light": LIGHT}, CONFIG) == "Light"
+
+
+def test_a_label_with_signs_in_its_name_is_found() -> None:
+    config = replace(CONFIG, labels=(label_config.Label("C++ (old)", ("C++ (old)",)),))
+    assert named_by("a c++ (old) book", {"C++ (old)": LIGHT}, config) == "C++ (old)"
+
+
+def test_clicks_without_text_are_answered_as_ever() -> None:
+    request = Request(Query(hints=(Hint((Point(1, 1),)),)), (), "Light")
+    assert taught(request, LESSONS, CONFIG) is request

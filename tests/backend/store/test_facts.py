@@ -1,0 +1,196 @@
+"""What annotators did, and how it survives the ways in which news of it travels."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.corrections.values import Annotation
+from backend.store import facts
+from backend.store.database import Database
+from backend.store.facts import Event
+from tests.backend.store.samples import annotation, correction, moment
+from tests.backend.store.worlds import News, deliver, worlds
+
+NEW = (f"w{number}.1" for number in itertools.count(1))
+
+
+def live(database: Database, project: str) -> dict[int, str]:
+    """The live annotations: what each says."""
+    with database.reading() as connection:
+        return {found.id: found.texts[0] for found in facts.annotations(connection, project)}
+
+
+def test_an_annotation_comes_back_as_it_was(database: Database, project: str) -> None:
+    east = timezone(timedelta(hours=5))
+    told = Annotation(
+        id=2**40,
+        task=3,
+        picture="s3://b/ü.png",
+        user="7",
+        updated=datetime(2026, 1, 2, 3, 4, 5, 678901, east),
+        cancelled=True,
+        ground_truth=True,
+        imported=True,
+        parent_prediction=9,
+        texts=("the glorp", "☃"),
+        corrections=(correction("b", b"\x00\xff"), correction("a")),
+        complete=False,
+    )
+    with database.writing() as connection:
+        assert facts.keep(connection, project, told)
+    with database.reading() as connection:
+        (found,) = facts.annotations(connection, project)
+    assert found == told
+    assert found.updated.tzinfo is UTC
+
+
+def test_text_that_no_database_stores_is_kept_without_it(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.keep(connection, project, Annotation(1, 1, "a\0b\ud800c", "u", moment(1), texts=("\0",)))
+    with database.reading() as connection:
+        assert facts.annotations(connection, project)[0].picture == "a\ufffdb\ufffdc"
+
+
+def test_the_same_event_twice_changes_nothing(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        assert facts.keep(connection, project, annotation(1, 5, said="a"))
+        before = facts.basis(connection, project)
+        assert not facts.keep(connection, project, annotation(1, 5, said="a"))
+        assert facts.basis(connection, project) == before
+
+
+def test_an_older_state_does_not_replace_a_newer_one(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        assert facts.keep(connection, project, annotation(1, 5, said="new", masks=1))
+        assert not facts.keep(connection, project, annotation(1, 4, said="old", masks=3))
+        assert facts.keep(connection, project, annotation(1, 6, said="newest", masks=2))
+    with database.reading() as connection:
+        assert [len(found.corrections) for found in facts.annotations(connection, project)] == [2]
+    assert live(database, project) == {1: "newest"}
+
+
+def test_a_deletion_before_the_creation_wins(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.forget(connection, project, [1], moment(9))
+        assert not facts.keep(connection, project, annotation(1, 5))
+        assert not facts.keep(connection, project, annotation(1, 15)), "Label Studio gives no id twice"
+    assert live(database, project) == {}
+
+
+def test_a_task_takes_its_annotations_along_even_unknown_ones(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.keep(connection, project, annotation(1, 5, task=1))
+        facts.keep(connection, project, annotation(2, 5, task=2, said="other"))
+        facts.forget_tasks(connection, project, [1], moment(9))
+        assert not facts.keep(connection, project, annotation(3, 6, task=1))
+    assert live(database, project) == {2: "other"}
+
+
+def test_a_sync_brings_what_was_missed_and_drops_what_is_gone(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.keep(connection, project, annotation(1, 5, said="stale"))
+        facts.keep(connection, project, annotation(2, 5, said="gone"))
+        facts.keep(connection, project, annotation(3, 11, said="made meanwhile"))
+        found = [annotation(1, 6, said="fresh"), annotation(4, 2, said="missed")]
+        facts.replace_all(connection, project, found, moment(10))
+        assert not facts.keep(connection, project, annotation(2, 5, said="gone")), "its event came late"
+    assert live(database, project) == {1: "fresh", 3: "made meanwhile", 4: "missed"}
+
+
+def test_a_sync_says_what_stands_even_where_the_time_of_saving_did_not_change(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.keep(connection, project, annotation(1, 5, said="a"))
+        for said in ("b", "a", "c"):
+            facts.replace_all(connection, project, [annotation(1, 5, said=said)], moment(10 + ord(said)))
+    assert live(database, project) == {1: "c"}
+
+
+@pytest.mark.parametrize(("began", "there"), [(8, False), (9, False), (10, True)])
+def test_only_a_sync_that_began_after_a_deletion_undoes_it(
+    database: Database, project: str, began: float, there: bool
+) -> None:
+    with database.writing() as connection:
+        facts.forget(connection, project, [1], moment(9))
+        facts.forget_tasks(connection, project, [2], moment(9))
+        found = [annotation(1, 5, task=1, said="a"), annotation(2, 5, task=2, said="b")]
+        facts.replace_all(connection, project, found, moment(began))
+    assert live(database, project) == ({1: "a", 2: "b"} if there else {})
+
+
+def test_an_older_sync_that_ends_later_brings_nothing_back(database: Database, project: str) -> None:
+    with database.writing() as connection:
+        facts.replace_all(connection, project, [annotation(2, 5, said="new")], moment(20))
+        facts.replace_all(connection, project, [annotation(1, 5, said="old"), annotation(2, 4, said="old")], moment(10))
+    assert live(database, project) == {2: "new"}
+
+
+def test_a_sync_of_more_than_a_page_is_taken_as_a_whole(database: Database, project: str) -> None:
+    many = [annotation(id, 5, said=str(id)) for id in range(1, facts.PAGE * 2 + 2)]
+    with database.writing() as connection:
+        facts.replace_all(connection, project, many, moment(10))
+        facts.replace_all(connection, project, many[1:], moment(11))
+        assert facts.basis(connection, project).count == facts.PAGE * 2
+        facts.forget(connection, project, range(2_000), moment(12))
+        assert facts.basis(connection, project).count == 0
+
+
+def test_the_basis_changes_with_anything_that_is_live(database: Database, project: str) -> None:
+    states = [annotation(2, 5), annotation(2, 6), annotation(2, 7, masks=2), annotation(2, 8, said="a")]
+    with database.writing() as connection:
+        seen = [facts.basis(connection, project)]
+        for state in (annotation(1, 5), *states):
+            facts.keep(connection, project, state)
+            seen.append(facts.basis(connection, project))
+        assert len(set(seen)) == 6
+        assert [basis.count for basis in seen] == [0, 1, 2, 2, 2, 2]
+        facts.forget(connection, project, [2], moment(9))
+        assert facts.basis(connection, project) == seen[1]
+
+
+def test_the_inbox_is_read_in_order_and_settled(url: str) -> None:
+    database = Database(url)
+    bodies = [b'{"action": 1}', b"\x00not json", b""]
+    with database.writing() as connection:
+        for body in bodies:
+            facts.record(connection, Event("1.5", "ANNOTATION_CREATED", body, moment(1)))
+    with database.writing() as connection:
+        first, second = facts.pending(connection, 2)
+        assert [first.body, second.body] == bodies[:2]
+        assert (first.project, first.action, first.received) == ("1.5", "ANNOTATION_CREATED", moment(1))
+        facts.settle(connection, [first.id, second.id])
+        facts.settle(connection, [])
+        assert [event.body for event in facts.pending(connection, 9)] == bodies[2:]
+    database.close()
+
+
+@given(worlds(), st.data())
+@settings(max_examples=40)
+def test_no_order_and_no_repetition_of_news_makes_a_difference(
+    database: Database, news: list[News], data: st.DataObject
+) -> None:
+    heard = data.draw(st.lists(st.sampled_from(news), max_size=2 * len(news)) if news else st.just([]))
+    shuffled = data.draw(st.permutations(heard + data.draw(st.lists(st.sampled_from(heard)) if heard else st.just([]))))
+    one, other = next(NEW), next(NEW)
+    with database.writing() as connection:
+        deliver(connection, one, heard)
+        deliver(connection, other, shuffled)
+        assert facts.annotations(connection, one) == facts.annotations(connection, other)
+        assert facts.basis(connection, one) == facts.basis(connection, other)
+
+
+@given(worlds(ends_with_a_sync=True), st.data())
+@settings(max_examples=40)
+def test_after_a_sync_the_facts_are_what_label_studio_has(
+    database: Database, news: list[News], data: st.DataObject
+) -> None:
+    lost = data.draw(st.sets(st.sampled_from(range(len(news) - 1)))) if len(news) > 1 else set()
+    heard = data.draw(st.permutations([one for number, one in enumerate(news) if number not in lost]))
+    project = next(NEW)
+    with database.writing() as connection:
+        deliver(connection, project, heard)
+        assert facts.annotations(connection, project) == news[-1].annotations
