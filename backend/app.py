@@ -86,8 +86,19 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
     pages = Pages(server, journal, service.health, project_pages.listed)
     app = _routed(service, pages, project_pages, Versions(database, version))
     app.extensions["anyword"] = predictions  # for callers in the same process (official_runner.py)
+    app.extensions["anyword-close"] = partial(_close, (lane, clerk, learner, offering, database, brisk))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * MEGA
     return app
+
+
+def close(app: Flask) -> None:
+    """Finish what runs and store what waits; learning gives its lease back and goes on in the next process."""
+    app.extensions["anyword-close"]()
+
+
+def _close(parts: tuple[Lane | Clerk | Learner | Offering | Database, ...]) -> None:
+    for part in parts:
+        part.close()
 
 
 def model_version(settings: Settings) -> str:

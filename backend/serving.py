@@ -23,6 +23,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": 10,
             "control_socket_disable": True,
             "loglevel": settings.log_level.lower(),
+            "worker_exit": _close,
         }
         super().__init__()
 
@@ -36,3 +37,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from backend.wsgi import app  # here, as the port is to open first
 
         return app
+
+
+def _close(_server: object, _worker: object) -> None:
+    """Gunicorn calls this in the worker once the last request is answered."""
+    from backend.app import close
+    from backend.wsgi import app
+
+    close(app)

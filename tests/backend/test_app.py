@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backend.app import create_app, model_version
+from backend.app import close, create_app, model_version
 from backend.loading import Engine
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
@@ -373,3 +373,12 @@ def test_a_password_is_asked_for_except_by_probes_and_events() -> None:
 def test_a_request_whose_prompts_are_gone_asks_for_nothing(client: FlaskClient) -> None:
     (answer,) = results(client.post("/predict", json=calls.predict([calls.task()], context={"result": []})))
     assert answer["result"] == []
+
+
+def test_an_app_that_is_closed_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    app = create_app(SETTINGS, load=ColourEngine)
+    assert app.test_client().post("/predict", json=calls.predict([calls.task()])).status_code == 200
+    close(app)
+    left = {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
+    assert not left & {"lane", "clerk", "learner", "offering"}

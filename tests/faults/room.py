@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from backend import app
-from backend.app import create_app
+from backend.app import close, create_app
 from backend.corrections.values import Annotation
 from backend.learning.codec import Learned, encode
 from backend.loading import Engine
@@ -24,7 +22,6 @@ from backend.store.runs import Judged
 from tests.faults.studio import Event, Studio
 from tests.faults.waiting import until
 
-CLOSED = ("Clerk", "Lane", "Learner", "Offering", "Database")  # in this order
 NOTHING = Draft("a test", {}, encode(Learned("", {})))
 
 
@@ -83,31 +80,9 @@ class Room:
 @contextmanager
 def room(url: str, engine: Engine, **settings: Any) -> Iterator[Room]:
     """Run an app on a database until the block ends."""
-    looking = Database(url)
-    with closing_what_is_made():
-        yield Room(create_app(Settings(database=url, **settings), load=lambda: engine), looking)
-    looking.close()
-
-
-@contextmanager
-def closing_what_is_made() -> Iterator[None]:
-    """End the threads and connections of an app that is made in the block: an app has them for life."""
-    made: dict[str, list[Any]] = {name: [] for name in CLOSED}
-
-    def making(name: str) -> Callable[..., Any]:
-        kind = getattr(app, name)
-
-        def make(*arguments: Any, **options: Any) -> Any:
-            made[name].append(kind(*arguments, **options))
-            return made[name][-1]
-
-        return make
-
-    with ExitStack() as patches:
-        for name in CLOSED:
-            patches.enter_context(patch.object(app, name, making(name)))
-        try:
-            yield
-        finally:
-            for each in (each for name in CLOSED for each in made[name]):
-                each.close()
+    looking, made = Database(url), create_app(Settings(database=url, **settings), load=lambda: engine)
+    try:
+        yield Room(made, looking)
+    finally:
+        close(made)
+        looking.close()
