@@ -1,5 +1,7 @@
 """The server as a process: what only gunicorn and a real connection show."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -52,3 +54,12 @@ def test_health_answers_long_before_the_model_is_loaded(tmp_path: Path) -> None:
     started = time.monotonic()
     with running(command, {}, tmp_path / "log", (f"http://127.0.0.1:{port}/health", 30)):
         assert time.monotonic() - started < 10  # about 1.5 s on an idle machine
+
+
+def test_a_database_that_cannot_be_opened_ends_the_server_with_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "backend", "serve", "--port", str(free_port())]
+    environ = {**os.environ, "ANYWORD_DATABASE": f"sqlite:///{tmp_path}/missing/x.db"}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert f"python -m backend: ANYWORD_DATABASE: The database {tmp_path}/missing/x.db cannot be opened" in ended.stderr
+    assert "Traceback" not in ended.stderr
