@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from backend.label_config import LabelConfig
+from backend.label_config import Label, LabelConfig
 from backend.prompting.prompts import Request
 from model.values import Clause, Lesson
 
@@ -16,14 +16,14 @@ Lessons = Mapping[str, Lesson]  # by label, as results carry it
 def taught(request: Request, lessons: Lessons, config: LabelConfig) -> Request:
     """Give each clause the lesson of the label that it is written for, or that its text names.
 
-    A pre-annotation looks for the phrases of a label's lesson in place of its names. Points, boxes and strokes without
-    a text are answered as ever.
+    A pre-annotation looks for the phrases of a label's lesson in place of its names; a typed text that names the label
+    is asked with the first of them. Points, boxes and strokes without a text are answered as ever.
     """
     if not lessons or not request.query.clauses:
         return request
-    asked = request if request.interactive else _rephrased(request, lessons)
+    asked = _spoken(request, lessons, config) if request.interactive else _rephrased(request, lessons)
     pairs = zip(asked.query.clauses, asked.labels, strict=True)
-    clauses = tuple(replace(clause, lesson=_lesson(clause, label, lessons, config)) for clause, label in pairs)
+    clauses = tuple(replace(clause, lesson=None if label is None else lessons.get(label)) for clause, label in pairs)
     return replace(asked, query=replace(asked.query, clauses=clauses))
 
 
@@ -34,7 +34,7 @@ def named_by(text: str, lessons: Lessons, config: LabelConfig) -> str | None:
         for label in config.labels
         if label.value in lessons
         for name in label.names
-        if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+        if _named(name).search(text)
     ]
     return max(named, key=lambda found: found[0])[1] if named else None
 
@@ -57,6 +57,29 @@ def _phrased(request: Request, lessons: Lessons) -> Iterator[tuple[Clause, str |
             yield from ((Clause(phrase, name=True), label) for phrase in lesson.phrases)  # as they were judged
 
 
-def _lesson(clause: Clause, label: str | None, lessons: Lessons, config: LabelConfig) -> Lesson | None:
-    label = named_by(clause.text, lessons, config) if label is None else label
-    return None if label is None else lessons.get(label)
+def _spoken(request: Request, lessons: Lessons, config: LabelConfig) -> Request:
+    """A typed request, each clause with the label that it names, and the label's name as its lesson asks for it."""
+    pairs = zip(request.query.clauses, request.labels, strict=True)
+    labels = tuple(named_by(clause.text, lessons, config) if label is None else label for clause, label in pairs)
+    told = {label.value: (label, lessons[label.value].phrases) for label in config.labels if label.value in lessons}
+    clauses = tuple(
+        replace(clause, text=_renamed(clause.text, *told[label])) if label in told else clause
+        for clause, label in zip(request.query.clauses, labels, strict=True)
+    )
+    return replace(request, query=replace(request.query, clauses=clauses), labels=labels)
+
+
+def _renamed(text: str, label: Label, phrases: tuple[str, ...]) -> str:
+    """A text with the label's name as its lesson asks for it: "the glorp on the left" as "the star on the left".
+
+    A phrase that has the name in it would only narrow what was typed.
+    """
+    if not phrases or any(_named(name).search(phrase) for name in label.names for phrase in phrases):
+        return text
+    for name in sorted(label.names, key=len, reverse=True):
+        text = _named(name).sub(lambda _: phrases[0], text)
+    return text
+
+
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)

@@ -71,3 +71,21 @@ def test_a_label_with_signs_in_its_name_is_found() -> None:
 def test_clicks_without_text_are_answered_as_ever() -> None:
     request = Request(Query(hints=(Hint((Point(1, 1),)),)), (), "Light")
     assert taught(request, LESSONS, CONFIG) is request
+
+
+def test_a_typed_name_is_asked_as_the_lesson_asks_for_it() -> None:
+    lesson = Lesson("k", phrases=("red lamp",))
+    request = taught(
+        typed(Clause("the Traffic light on the left"), Clause("tl", name=True), labels=(None, "tl")),
+        {"tl": lesson},
+        CONFIG,
+    )
+    assert [clause.text for clause in request.query.clauses] == ["the red lamp on the left", "red lamp"]
+    assert [clause.name for clause in request.query.clauses] == [False, True]
+    assert request.labels == ("tl", "tl")
+
+
+def test_a_phrase_with_the_name_in_it_does_not_narrow_what_is_typed() -> None:
+    lesson = Lesson("k", phrases=("red light",))
+    request = taught(typed(Clause("the light on the left")), {"Light": lesson}, CONFIG)
+    assert request.query.clauses == (Clause("the light on the left", lesson=lesson),)
