@@ -21,7 +21,7 @@ from tests.benchmarks.school import costs
 
 PICTURES = 30  # that every score is a mean over
 FEW, CURVE = (1, 2, 3), (5, 8, 12)  # corrections
-NOISES = 5  # projects whose corrections are noise, for each of two labels
+NOISES = 3  # projects whose corrections are noise, for each of two labels
 NOISY = 12  # corrections in each of them
 APART = 20_000  # seeds between two projects
 
