@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.process import free_port, running
+from backend.process import ROOT, free_port, running
 from tests.backend import calls
 
 
@@ -59,7 +59,7 @@ def test_health_answers_long_before_the_model_is_loaded(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_opened_ends_the_server_with_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "backend", "serve", "--port", str(free_port())]
     environ = {**os.environ, "ANYWORD_DATABASE": f"sqlite:///{tmp_path}/missing/x.db"}
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert f"python -m backend: ANYWORD_DATABASE: The database {tmp_path}/missing/x.db cannot be opened" in ended.stderr
     assert "Traceback" not in ended.stderr
