@@ -15,6 +15,7 @@ from model.values import Mask
 FOLDS = 5  # with five pictures each is held out once; more folds would cost more fits for little more to learn from
 LEAST_PICTURES = 5  # with a label, before anything is adopted for it
 MARGIN = 0.02  # mean gain that is worth another revision
+USEFUL = 0.3  # mean score from which an annotator has less work with what is found than without it
 LEVEL = 0.025  # one-sided, over all labels tried together: skewed scores then adopt what is no better in under 5 %
 DRAWS = 10_000  # of the bootstrap
 STRANGERS = 5  # other pictures whose masks tell what a gain is worth by chance
@@ -41,8 +42,9 @@ class Judgement:
 
     @property
     def wins(self) -> bool:
-        """Whether the gain exceeds both noise and the margin."""
-        return not self.missing and self.low > 0 and self.after - self.before >= MARGIN
+        """Whether the gain exceeds both noise and the margin, and what is found then is of use."""
+        worth = self.after - self.before >= MARGIN and self.after >= USEFUL
+        return not self.missing and self.low > 0 and worth
 
 
 def folds(labels: Sequence[frozenset[str]], count: int = FOLDS) -> tuple[int, ...]:

@@ -103,3 +103,8 @@ def test_folds_hold_out_each_picture_once_and_spread_each_label(labels: list[fro
 def test_pictures_of_one_label_are_spread_evenly(count: int) -> None:
     held = np.bincount(folds([frozenset("a")] * count), minlength=5)
     assert held.max() - held.min() <= 1
+
+
+@pytest.mark.parametrize(("after", "wins"), [(0.25, False), (0.35, True)])
+def test_what_is_found_too_badly_to_be_of_use_does_not_win(after: float, wins: bool) -> None:
+    assert Judgement(12, 12, 0.0, after, 0.1, 0.4, 0).wins is wins
