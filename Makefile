@@ -27,6 +27,9 @@ lint: $(VENV)/.developing
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint docker/Dockerfile docker/label-studio-ml/Dockerfile
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
+	$(VENV)/bin/kubernetes-validate --strict --quiet docker/kubernetes.yaml
 
 bench: $(VENV)/.developing ## Accuracy and clicks on unseen scenes and photographs, speed and memory over HTTP, then learning
 	$(RUN) -m model.evaluation

@@ -1,4 +1,4 @@
-"""The commands: `python -m backend serve`, `demo`, `sync` and `revisions`."""
+"""The commands: `python -m backend serve`, `demo`, `sync`, `preannotate`, `revisions` and `doctor`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from model.errors import Misconfigured
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(arguments)
+    if options.command == "doctor":
+        from backend.doctor import command as doctor  # the database and the models come with it
+
+        return doctor.run(options, environ)  # wrong settings are one of its findings
     try:
         settings = read(environ)
     except Misconfigured as error:
@@ -28,6 +32,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         from backend.corrections.command import run  # a database comes with it
 
         return run(settings, options.project)
+    if options.command == "preannotate":
+        from backend.bulk import command  # the whole service comes with it
+
+        return command.run(settings, options)
     if options.command == "revisions":
         from backend import revisions_command  # a database comes with it
 
@@ -48,8 +56,21 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (default: %(default)s)")
     sync = commands.add_parser("sync", help="read annotations again through Label Studio's API, and say what was found")
     sync.add_argument("--project", default="", help="Label Studio's id of one project (default: every known one)")
+    _add_preannotate(commands)
     _add_revisions(commands)
+    _add_doctor(commands)
     return parser
+
+
+def _add_preannotate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bulk = commands.add_parser("preannotate", help="predict every task of a project and store that in Label Studio")
+    bulk.add_argument("--url", default="", help="Label Studio's address, in place of ANYWORD_LABEL_STUDIO_URL")
+    bulk.add_argument("--api-key", default="", help="its key, in place of ANYWORD_LABEL_STUDIO_API_KEY")
+    bulk.add_argument("--project", type=int, required=True, help="Label Studio's id of the project")
+    bulk.add_argument("--label", action="append", default=[], help="look for this label alone; may be given again")
+    bulk.add_argument("--text", action="append", default=[], help="what to type for it, in place of its name")
+    bulk.add_argument("--limit", type=int, help="predict this many tasks at most")
+    bulk.add_argument("--dry-run", action="store_true", help="count the tasks and predict nothing")
 
 
 def _add_revisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,6 +87,14 @@ def _add_revisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     actions.add_parser("pin", help="stay at the revision in force and learn nothing")
     actions.add_parser("unpin", help="learn again")
     actions.add_parser("reset", help="nothing learned is in force, and what annotators left is learned from anew")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="see what is wrong with models, database, Label Studio and webhooks")
+    doctor.add_argument("--url", default="", help="Label Studio's address, in place of ANYWORD_LABEL_STUDIO_URL")
+    doctor.add_argument("--api-key", default="", help="its key, in place of ANYWORD_LABEL_STUDIO_API_KEY")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument("--repair", action="store_true", help="make and repair webhooks in Label Studio")
 
 
 if __name__ == "__main__":

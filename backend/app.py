@@ -51,10 +51,10 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
     """
     journal = Journal() if journal is None else journal
     database, brisk = Database(settings.database), Database(settings.database, patience=BRISK)
-    lane, images = Lane(settings.queue_size), Images(_image_source(settings))
+    lane, images = Lane(settings.queue_size), Images(image_source(settings))
     metrics = Metrics(lambda: lane.depth)
-    loader = Loader(load or partial(_load, settings))
-    version, terms = model_version(settings), _terms(settings)
+    loader = Loader(load or partial(load_models, settings))
+    version, terms = model_version(settings), terms_of(settings)
     offering = Offering(database, metrics)
     teaching = Teaching(brisk, Naming(version, terms.models), metrics.revisions_unknown, journal)
     predictions = Predictions(
@@ -152,7 +152,7 @@ def _device(settings: Settings) -> str:
     return str(device_named(settings.device))
 
 
-def _image_source(settings: Settings) -> ImageSource:
+def image_source(settings: Settings) -> ImageSource:
     return ImageSource(
         hostname=settings.label_studio_url,
         api_key=settings.label_studio_api_key,
@@ -164,7 +164,7 @@ def _image_source(settings: Settings) -> ImageSource:
     )
 
 
-def _terms(settings: Settings) -> Terms:
+def terms_of(settings: Settings) -> Terms:
     """How pre-annotations are made. The embedded models are those of this version: others may know other words."""
     versions = {"embedded": f"embedded {__version__}"}
     models = ", ".join(f"{role}: {versions.get(name, name)}" for role, name in _models(settings).items())
@@ -184,7 +184,7 @@ def _sync(settings: Settings, database: Database) -> Callable[[str], object] | N
     return lambda key: sync(database, Studio(settings.label_studio_url, settings.label_studio_api_key), key)
 
 
-def _load(settings: Settings) -> Engine:
+def load_models(settings: Settings) -> Engine:
     from model.load import EnginePaths, load_engine  # torch comes with it: seconds, after the port is open
 
     paths = EnginePaths(

@@ -1,4 +1,4 @@
-"""Reads a project through Label Studio's API, task after task, with the server's own client."""
+"""Reads a project through Label Studio's API, task after task, and writes predictions, with the server's own client."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ RETRIES = 1  # the client waits a second before it asks again
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A project as the API describes it, and when that was, on Label Studio's clock."""
+    """A project as the API describes it, when that was, on Label Studio's clock, and how many tasks it had."""
 
     project: Project
     asked: datetime
+    tasks: int = 0
 
 
 class Studio:
@@ -56,13 +57,19 @@ class Studio:
         number = key.partition(".")[0]
         if not number.isdecimal():
             raise Misconfigured(f"project {key}: Label Studio's projects are named by a number")
-        with self._explained(f"project {number}"):
-            answer = self._client.projects.with_raw_response.get(id=int(number))
-            found, date = answer.data, parsedate_to_datetime(answer.headers["date"])
-        if project_key(found.id, found.created_at) != key:
+        found = self.find(int(number))
+        if found.project.key != key:
             raise Misconfigured(f"project {number} of {shown(self._url)} is another one than {key}, which is gone")
+        return found
+
+    def find(self, number: int) -> Description:
+        """The project that has this number now."""
+        with self._explained(f"project {number}"):
+            answer = self._client.projects.with_raw_response.get(id=number)
+            found, date = answer.data, parsedate_to_datetime(answer.headers["date"])
+            key = project_key(found.id, found.created_at)
         project = Project(key, title=found.title or "", label_config=found.label_config or "")
-        return Description(project, date if date.tzinfo else date.replace(tzinfo=UTC))
+        return Description(project, date if date.tzinfo else date.replace(tzinfo=UTC), found.task_number or 0)
 
     def tasks(self, key: str) -> Iterator[Mapping[str, Any]]:
         """The project's tasks with their annotations, by id, as JSON says them; a page at a time is in memory.
@@ -70,14 +77,32 @@ class Studio:
         Each page asks for what comes after the last task, so that tasks which are deleted meanwhile hide none.
         """
         number, last = int(key.partition(".")[0]), 0
-        while page := self._page(number, last):
+        while page := self.page(number, last):
             yield from page
             last = max(int(task["id"]) for task in page)
 
-    def _page(self, project: int, last: int) -> Sequence[Mapping[str, Any]]:
-        """The tasks after the last one. What looks like a page but is none must not pass for an empty project."""
-        newer = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": last}
-        query = {"filters": {"conjunction": "and", "items": [newer]}, "ordering": ["tasks:id"]}
+    def page(self, project: int, last: int) -> Sequence[Mapping[str, Any]]:
+        """The first tasks after the one with the id `last`, by id; none where it was the last one."""
+        tasks = self._listed(project, "greater", last)
+        if any(task["id"] <= last for task in tasks):
+            raise Misconfigured(f"{shown(self._url)} does not answer as Label Studio; check ANYWORD_LABEL_STUDIO_URL")
+        return tasks
+
+    def task(self, project: int, number: int) -> Mapping[str, Any] | None:
+        """The task as it is now; None where it was deleted."""
+        return next((task for task in self._listed(project, "equal", number) if task["id"] == number), None)
+
+    def write(self, project: int, task: int, prediction: Mapping[str, Any]) -> None:
+        """Store a prediction of a task. It is asked once: where no answer comes, it may be stored all the same."""
+        with self._explained(f"a prediction for task {task} of project {project}"):
+            self._client.projects.import_predictions(
+                id=project, request=[{"task": task, **prediction}], request_options={"max_retries": 0}
+            )
+
+    def _listed(self, project: int, operator: str, value: int) -> Sequence[Mapping[str, Any]]:
+        """A page of the tasks by their id. What looks like a page but is none must not pass for an empty project."""
+        wanted = {"filter": "filter:tasks:id", "operator": operator, "type": "Number", "value": value}
+        query = {"filters": {"conjunction": "and", "items": [wanted]}, "ordering": ["tasks:id"]}
         with self._explained(f"the tasks of project {project}"):
             answer = self._client.tasks.list(
                 project=project,
@@ -85,9 +110,9 @@ class Studio:
                 query=json.dumps(query),
                 resolve_uri=False,  # addresses as they stand in the task, not signed ones that expire
             )
-            tasks = [{"id": task.id, "data": task.data, "annotations": task.annotations} for task in answer.items]
-            if any(task["id"] <= last or any("result" not in one for one in task["annotations"]) for task in tasks):
-                raise ValueError("tasks that were not asked for, or annotations without their content")
+            tasks = [_told(task) for task in answer.items]
+            if any("result" not in one for task in tasks for one in task["annotations"]):
+                raise ValueError("annotations without their content")
             return tasks
 
     @contextmanager
@@ -107,6 +132,12 @@ class Studio:
             raise _refusal(error.status_code or 0, what, where) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Misconfigured(f"{where} does not answer as Label Studio; check ANYWORD_LABEL_STUDIO_URL") from error
+
+
+def _told(task: Any) -> dict[str, Any]:
+    """A task as JSON says it. Of its predictions the model versions are kept, without masks."""
+    known = None if task.predictions is None else [{"model_version": one.model_version} for one in task.predictions]
+    return {"id": task.id, "data": task.data, "annotations": task.annotations, "predictions": known}
 
 
 def _refusal(status: int, what: str, where: str) -> Misconfigured | Unavailable:

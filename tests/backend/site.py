@@ -70,7 +70,7 @@ def serving() -> Iterator[Site]:
             with contextlib.suppress(ConnectionError):  # the client may have had enough
                 self.wfile.writelines([body] if isinstance(body, bytes) else body)
 
-        do_POST = do_GET  # noqa: N815  (the name that the library looks for)
+        do_POST = do_PATCH = do_GET  # noqa: N815  (the names that the library looks for)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the output of the tests clean."""

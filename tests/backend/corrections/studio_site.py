@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,12 +43,13 @@ class FakeStudio:
         return self.allowed(seen) or _json(200, self.project)
 
     def listed(self, seen: Seen) -> Answer:
-        """A page of the tasks after the one that the filter names."""
+        """A page of the tasks after the one that the filter names, or that one alone."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(seen.path).query).items()}
         assert asked["fields"] == "all"
         assert asked["resolve_uri"] == "false"
-        [newer] = json.loads(asked["query"])["filters"]["items"]
-        left = [one for one in self.tasks if one["id"] > newer["value"]]
+        [wanted] = json.loads(asked["query"])["filters"]["items"]
+        meant = {"greater": operator.gt, "equal": operator.eq}[wanted["operator"]]
+        left = [one for one in self.tasks if meant(one["id"], wanted["value"])]
         page = {"tasks": left[: int(asked["page_size"])], "total": len(left)}
         return self.allowed(seen) or _json(200, {**page, "total_annotations": 0, "total_predictions": 0})
 

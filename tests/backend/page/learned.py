@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.app import _terms
+from backend.app import terms_of
 from backend.learning.codec import Learned, encode
 from backend.store import projects, revisions, runs
 from backend.store.database import Database
@@ -29,7 +29,7 @@ ELSEWHERE = Project(OTHER, "http://other:8080", "Ships")
 STAR = Lesson("a1", ("glorp",), {"prompting": {"threshold": 0.4}}, {"glorp": np.full((2, 768), 0.5, np.float32)})
 RING = Lesson("b2", (), {"finish": {"fill_holes": True}}, {}, False)
 SECONDS = 60.0
-MODELS = _terms(SETTINGS).models
+MODELS = terms_of(SETTINGS).models
 
 
 @dataclass(frozen=True)

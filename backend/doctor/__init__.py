@@ -1,0 +1,1 @@
+"""`python -m backend doctor`: what stands between an annotator and a mask, and what to do about it."""

@@ -1,0 +1,54 @@
+"""`python -m backend doctor`: examine everything, print what was found, and end with a status for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+
+from backend.doctor import here, studio
+from backend.doctor.finding import Finding, exit_status
+from backend.settings import Settings, read
+from model.errors import Misconfigured
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Examine and print; 0 where all is well, 1 where there are warnings only, 2 where there is a problem."""
+    findings = []
+    for finding in _findings(options, environ):
+        findings.append(finding)
+        if not options.json:
+            print(_line(finding), flush=True)
+    if options.json:
+        json.dump([asdict(finding) for finding in findings], sys.stdout, indent=2)
+        print()
+    return exit_status(findings)
+
+
+def _findings(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        settings = _settings(options, environ)
+    except Misconfigured as error:
+        yield Finding("settings", "problem", str(error), "Correct the variable; the table in README has them all.")
+        return
+    given = len([name for name in environ if name.startswith("ANYWORD_")])
+    yield Finding("settings", "ok", f"readable, {given} given")
+    yield from here.examine(settings)
+    yield from studio.examine(settings, repair=options.repair)
+
+
+def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    settings = read(environ)
+    return replace(
+        settings,
+        label_studio_url=options.url or settings.label_studio_url,
+        label_studio_api_key=options.api_key or settings.label_studio_api_key,
+    )
+
+
+def _line(finding: Finding) -> str:
+    """One line, and the remedy under it."""
+    remedy = f"\n{'':9}-> {finding.remedy}" if finding.remedy else ""
+    return f"{finding.status:8} {finding.name}: {finding.what}{remedy}"

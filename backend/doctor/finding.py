@@ -1,0 +1,25 @@
+"""What one check found, and what an operator can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "warning", "problem", "skipped"]
+EXIT = {"ok": 0, "skipped": 0, "warning": 1, "problem": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` tells the state of things, `remedy` what to do; it is empty where nothing has to be done."""
+
+    name: str
+    status: Status
+    what: str
+    remedy: str = ""
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """The exit status of the command: 0 where all is well, 1 for warnings, 2 where there is a problem."""
+    return max((EXIT[finding.status] for finding in findings), default=0)

@@ -1,0 +1,95 @@
+"""What Label Studio knows of us: its address, our key, and each project with its models, webhook and config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backend import label_config
+from backend.doctor import access, backends, webhooks
+from backend.doctor.api import Api, Item, Unanswered
+from backend.doctor.finding import Finding
+from backend.page.advice import advice
+from backend.settings import Settings
+from model.errors import Misconfigured
+
+CONNECT = "In the project: Settings, Model, Connect Model, the backend's address, Interactive preannotations on."
+COPY = "Copy one of the labelling configs on the backend's page; the rest of the project's can stay."
+RIGHTS = "Try again; if it stays, the key's owner may not see this project: take the key of somebody who manages it."
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What is the same for all projects."""
+
+    api: Api
+    version: str
+    secret: str
+    repair: bool
+
+
+def examine(settings: Settings, repair: bool) -> Iterator[Finding]:
+    """Examine Label Studio from the outside in; what cannot be looked at is skipped."""
+    if not settings.label_studio_url:
+        yield Finding(access.SERVER, "warning", "its address is not set", access.SET_URL)
+        yield from _skipped(access.KEY, "projects")
+        return
+    api = Api(settings.label_studio_url)
+    server, version = access.reached(api)
+    yield server
+    if server.status != "ok":
+        yield from _skipped(access.KEY, "projects")
+        return
+    key = access.opened(api, settings.label_studio_api_key)
+    yield key
+    if key.status != "ok":
+        yield from _skipped("projects")
+        return
+    yield from _projects(Visit(api, version, settings.webhook_secret, repair))
+
+
+def _skipped(*names: str) -> Iterator[Finding]:
+    for name in names:
+        yield Finding(name, "skipped", "not looked at, see above")
+
+
+def _projects(visit: Visit) -> Iterator[Finding]:
+    connected = 0
+    try:
+        for project in visit.api.projects():
+            models = visit.api.items(f"/api/ml/?project={int(project['id'])}")
+            connected += bool(models)
+            if models:
+                yield from _project(visit, project, models)
+    except Unanswered as error:
+        yield Finding("projects", "problem", str(error), RIGHTS)
+        return
+    if not connected:
+        yield Finding("projects", "warning", "no project has a model connected", CONNECT)
+
+
+def _project(visit: Visit, project: Item, models: list[Item]) -> Iterator[Finding]:
+    """Each model of a project, the webhook of those that are ours, and the labelling config."""
+    name, ours = f"project {project['id']}", False
+    for connected in models:
+        backend = backends.backend_of(connected)
+        yield from backends.examine(name, backend, visit.version)
+        if backend.is_ours:
+            ours = True
+            yield webhooks.examine(visit.api, int(project["id"]), backend.url, visit.secret, visit.repair)
+    if ours:
+        yield from _config(f"{name}, labelling config", str(project.get("label_config") or ""))
+
+
+def _config(name: str, xml: str) -> Iterator[Finding]:
+    try:
+        lines = advice(xml)
+        mask = label_config.read(xml).mask
+    except Misconfigured as error:
+        yield Finding(name, "problem", str(error), COPY)
+        return
+    if not lines:
+        yield Finding(name, "ok", f'masks go to "{mask.name}", and nothing is lacking')
+    for line in lines:
+        what, _, remedy = line.partition(": ")
+        yield Finding(name, "warning", what, f"{remedy[:1].upper()}{remedy[1:]}" or COPY)
