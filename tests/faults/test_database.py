@@ -94,8 +94,8 @@ def test_sqlite_is_full(sqlite: Path, studio: Studio) -> None:
         version = prepared(told, studio)
         most[0] = 1  # SQLite takes it for as many as there are
         crowd = {number: told.tell(annotated(studio, number)).status_code for number in range(100, 140)}
-        assert set(crowd.values()) == {200, 503}
-        goes_on(told, studio, version)
+        assert set(crowd.values()) == {200, 503}  # an event that is read makes room for another one
+        assert predicted(told, studio) == version
         most[0] = PLENTY
         kept = {number for number, status in crowd.items() if status == 200}
         assert set(told.known(studio)) == {1} | kept
@@ -184,5 +184,7 @@ def pages() -> Iterator[list[int]]:
         connection.execute(f"PRAGMA max_page_count = {most[0]}")
 
     event.listen(Pool, "checkout", choose)
-    yield most
-    event.remove(Pool, "checkout", choose)
+    try:
+        yield most
+    finally:
+        event.remove(Pool, "checkout", choose)
