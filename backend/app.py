@@ -50,7 +50,8 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
     What the page shows is kept in `journal`, by default an empty one.
     """
     journal = Journal() if journal is None else journal
-    database, brisk = Database(settings.database), Database(settings.database, patience=BRISK)
+    database = Database(settings.database)
+    brisk = database.hurried(BRISK)
     lane, images = Lane(settings.queue_size), Images(image_source(settings))
     metrics = Metrics(lambda: lane.depth)
     loader = Loader(load or partial(load_models, settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,12 @@ class Database:
             failing.callback(self._engine.dispose)
             _bring_to_head(self._engine)
             failing.pop_all()
+
+    def hurried(self, patience: float) -> Database:
+        """The same database for those who wait `patience` seconds at most; its tables are looked at once."""
+        other = copy(self)
+        other._engine = _engine(self._engine.url, patience)
+        return other
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
