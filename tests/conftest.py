@@ -1,6 +1,7 @@
 """Settings of the test run, and the database server that tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,3 +19,21 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip(reason)
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Of databases: what asks for it runs on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of an empty database for one test."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/anyword.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    made = server.make()
+    yield made
+    server.drop(made)

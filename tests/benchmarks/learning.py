@@ -16,8 +16,9 @@ from model.learning.learn import learn
 from model.load import EnginePaths, load_engine
 from model.values import Lesson
 from tests.benchmarks.figures import Figure, show
-from tests.benchmarks.lessons import CORRECTED, Held, Kept, Story, corrections, filled, held_out, noise, shape
+from tests.benchmarks.lessons import CORRECTED, Held, Story, corrections, filled, held_out, noise, shape
 from tests.benchmarks.school import costs
+from tests.model.learning.pictures import Kept
 
 PICTURES = 30  # that every score is a mean over
 FEW, CURVE = (1, 2, 3), (5, 8, 12)  # corrections

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from backend import label_config
 from backend.learning.applying import taught
@@ -16,8 +15,8 @@ from backend.prompting.prompts import pre_annotation
 from model.embedded import scenes
 from model.embedded.scenes import HELD_OUT, TUNING, Scene, Thing
 from model.engine import Engine
-from model.geometry import iou
 from model.learning.examples import Curriculum, Example, Opinion
+from model.learning.scoring import score
 from model.packed import pack
 from model.values import Lesson, Mask
 from tests.faults.studio import configured
@@ -60,25 +59,10 @@ class Held:
     def scores(self, engine: Engine, lessons: Mapping[str, Lesson]) -> list[float]:
         """Mean score over the labels of each picture, at its full size, under these lessons."""
         return [
-            float(np.mean([score(found[label], masks) for label, masks in truth.items()]))
+            float(np.mean([score(masks, found[label]) for label, masks in truth.items()]))
             for scene, truth in zip(self.pictures, self.truth, strict=True)
             for found in [answered(engine, scene, tuple(truth), lessons)]
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What learning saves on its way, kept in memory."""
-
-    steps: dict[str, bytes] = field(default_factory=dict)
-
-    def get(self, step: str) -> bytes | None:
-        """What was saved of a step."""
-        return self.steps.get(step)
-
-    def put(self, step: str, value: bytes) -> None:
-        """Save a step."""
-        self.steps[step] = value
 
 
 def shape(name: str, colour: str = "") -> Means:
@@ -133,15 +117,6 @@ def answered(
         if label is not None and segment.mask.any():
             by_label[label].append(segment.mask)
     return by_label
-
-
-def score(found: Sequence[Mask], wanted: Sequence[Mask]) -> float:
-    """Overlaps of objects matched one to one over the larger number of objects; 1 where both sides have none."""
-    if not found or not wanted:
-        return float(not found and not wanted)
-    overlaps = np.array([[iou(one, other) for other in wanted] for one in found])
-    matched = linear_sum_assignment(overlaps, maximize=True)
-    return float(overlaps[matched].sum()) / max(len(found), len(wanted))
 
 
 def _example(story: Story, scene: Scene) -> Example:

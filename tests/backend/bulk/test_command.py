@@ -27,8 +27,6 @@ from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.corrections.told import KEY, bits, project
 from tests.backend.site import Answer, status_only
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
-
 VERSION = f"anyword-{__version__}"
 Run = Callable[..., int]
 

@@ -13,8 +13,6 @@ from model.packed import unpack
 from tests.backend.configs import recorded
 from tests.backend.corrections.told import BITMASK, BRUSH, annotation, bits, brush, square, task, typed
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
-
 
 def reading(entry: dict[str, Any], config: str = BRUSH, **told: Any) -> Reading:
     return read_annotation(entry, {**task(), **told}, label_config.read(config))

@@ -18,7 +18,6 @@ from model.packed import unpack
 from model.values import Clause, Query, Segment
 from tests.backend.corrections.told import KEY, metrics, square
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
 REQUEST = Request(Query(clauses=(Clause("the ring"),)), ("Ring",))
 
 

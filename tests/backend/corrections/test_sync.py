@@ -22,10 +22,7 @@ from tests.backend.corrections.studio_site import LEGACY, FakeStudio, studio, to
 from tests.backend.corrections.told import KEY, annotation, brush, event, known, metrics, project, square, task
 from tests.backend.site import Answer, Seen, redirect, serving, status_only
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of pycocotools
-    pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated"),  # of the SDK, when it renews a token
-]
+pytestmark = pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated")  # of the SDK: renewed tokens
 
 
 @pytest.fixture

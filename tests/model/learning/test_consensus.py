@@ -6,8 +6,6 @@ from model.learning.examples import Example, Opinion
 from model.packed import pack
 from model.values import Image, Mask
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
-
 
 def square(x: int, y: int, side: int = 4, size: int = 16) -> Mask:
     mask = np.zeros((size, size), np.bool_)

@@ -17,8 +17,6 @@ from model.learning.objective import FitConfig
 from model.values import Candidates, Image, ImageEmbedding, MaskPrompt
 from tests.model.learning.pictures import Kept, curriculum, ellipses, filled, shape
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
-
 
 class Counting(SamSegmenter):
     """The engine's segmenter; it counts the calls of its decoder."""

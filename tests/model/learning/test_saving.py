@@ -1,12 +1,9 @@
 import numpy as np
-import pytest
 
 from model.learning.content import content_of
 from model.learning.saving import Step, decoded, encoded, resumed
 from model.values import Lesson
 from tests.model.learning.pictures import Kept
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
 
 
 def test_a_step_comes_back_as_it_was_saved() -> None:

@@ -19,7 +19,6 @@ from tests.model.evaluation.datasets.files import (
 )
 
 # pycocotools' compiled part speaks numpy 1's array protocol.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture

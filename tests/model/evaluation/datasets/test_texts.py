@@ -12,8 +12,6 @@ from model.evaluation.datasets.refcoco import open_grefcoco, open_refcoco
 from tests.model.evaluation.datasets.files import SIZE, block, packed, polygon, write_json, write_picture
 
 # pycocotools' compiled part speaks numpy 1's array protocol.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 FILE = "COCO_train2014_000000000007.jpg"
 INSTANCES = {
     "images": [{"id": 7, "file_name": FILE, "height": SIZE[0], "width": SIZE[1]}],
