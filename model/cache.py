@@ -29,13 +29,25 @@ class Cache:
 
     def get(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
         """The value under a key, computed where it is not there."""
-        values = self._pictures if key[0] in PICTURES else self._texts
+        values = self._of(key)
         if key in values:
             return values[key]  # type: ignore[no-any-return]
         value = compute()
         if size_of(value) <= values.maxsize:
             values[key] = value
         return value
+
+    def __contains__(self, key: tuple[object, ...]) -> bool:
+        """Whether a value is kept under a key."""
+        return key in self._of(key)
+
+    def _of(self, key: tuple[object, ...]) -> LRUCache[tuple[object, ...], Any]:
+        return self._pictures if key[0] in PICTURES else self._texts
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._pictures.clear()
+        self._texts.clear()
 
 
 def size_of(value: object) -> int:

@@ -46,9 +46,10 @@ def cluster(backbone: Backbone, views: Views, start: torch.Tensor, config: Engin
     learned = start[rows].float().clone().requires_grad_()
     optimiser = torch.optim.AdamW([learned], lr=inversion.rate * float(learned.detach().square().mean().sqrt()))
     distances, best, least = None, start, torch.inf
-    for _ in range(inversion.steps + 1):
+    for step in range(inversion.steps + 1):
         give_way()
-        embeddings = start.float().index_copy(0, rows, learned)
+        last = step == inversion.steps  # nobody asks for its gradient
+        embeddings = start.float().index_copy(0, rows, learned.detach() if last else learned)
         seen = backbone.attend(views.latents, embeddings)
         distances = apart(seen) if distances is None else distances
         chances = chances_of(seen, views.classes, config)
@@ -60,6 +61,8 @@ def cluster(backbone: Backbone, views: Views, start: torch.Tensor, config: Engin
             return Inverted(start, 0, DIVERGED)
         if loss.item() < least:
             best, least = embeddings.detach(), loss.item()
+        if last:
+            break
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

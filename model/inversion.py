@@ -55,6 +55,15 @@ class Subject:
         return pieces_of(self.phrases)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Noised latents (B, c, s, s), their noise, and their timesteps (B,)."""
+
+    noisy: torch.Tensor
+    noise: torch.Tensor
+    timesteps: torch.Tensor
+
+
 def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_way: GiveWay) -> Inverted:
     """Fit the token embeddings of nouns and modifiers so that the model denoises this picture best (eq. 2).
 
@@ -68,12 +77,12 @@ def invert(backbone: Backbone, subject: Subject, config: InversionConfig, give_w
     optimiser = torch.optim.AdamW([learned], lr=config.rate * float(learned.detach().square().mean().sqrt()))
     watched, step = Watched(backbone, subject, config), 0
     while step < config.steps:
-        give_way()
         embeddings = backbone.embed(subject.tokens, put(start, rows, learned))
         if watched.settled(step, embeddings):
             break
         optimiser.zero_grad()
-        (denoising_loss(backbone, subject, embeddings, config, step) * LOSS_SCALE).backward()
+        drawn = pausing(draws(backbone, subject, config, step), give_way)
+        embeddings.backward(slope(backbone, subject, embeddings, config, drawn))
         optimiser.step()
         step += 1
     return watched.verdict(backbone.embed(subject.tokens, put(start, rows, learned.detach())), step)
@@ -91,15 +100,22 @@ def put(start: torch.Tensor, rows: torch.Tensor, learned: torch.Tensor) -> torch
     return start.index_copy(0, rows, learned)
 
 
-def denoising_loss(
-    backbone: Backbone, subject: Subject, embeddings: torch.Tensor, config: InversionConfig, step: int
+def slope(
+    backbone: Backbone, subject: Subject, embeddings: torch.Tensor, config: InversionConfig, drawn: Iterable[Draws]
 ) -> torch.Tensor:
-    """Eq. 2 on one batch of draws, and the contrastive term where it is asked for."""
-    noisy, noise, timesteps = draw(backbone, subject.latents, config, step)
-    loss = functional.mse_loss(backbone.denoise(noisy, timesteps, embeddings), noise)
-    if not config.contrast:
-        return loss
-    return loss + config.contrast * contrast(embeddings, subject.phrases, config.temperature)
+    """The gradient (L, d) of eq. 2 in text-encoder outputs, and of the contrastive term where it is asked for.
+
+    The text encoder has no part in it: it is run, and gone back through, once for all draws.
+    """
+    outputs = embeddings.detach().requires_grad_()
+    for each in drawn:
+        loss = functional.mse_loss(backbone.denoise(each.noisy, each.timesteps, outputs), each.noise)
+        (loss * len(each.noise) / config.batch * LOSS_SCALE).backward()
+    if config.contrast:
+        pushed = contrast(outputs, subject.phrases, config.temperature)
+        (config.contrast * pushed * LOSS_SCALE).backward()
+    assert outputs.grad is not None, "a step has at least one draw"
+    return outputs.grad
 
 
 class Watched:
@@ -127,15 +143,23 @@ class Watched:
 
     def _loss(self, embeddings: torch.Tensor) -> float:
         """The denoising loss on draws that no step sees."""
-        judged = replace(self.config, batch=JUDGED_DRAWS)
-        noisy, noise, timesteps = draw(self.backbone, self.subject.latents, judged, -1)
-        return float(functional.mse_loss(self.backbone.denoise(noisy, timesteps, embeddings), noise))
+        judged, total = replace(self.config, batch=JUDGED_DRAWS), 0.0
+        for each in draws(self.backbone, self.subject, judged, -1):
+            seen = self.backbone.denoise(each.noisy, each.timesteps, embeddings)
+            total += float(functional.mse_loss(seen, each.noise)) * len(each.noise) / JUDGED_DRAWS
+        return total
 
     def _maps(self, embeddings: torch.Tensor) -> torch.Tensor:
         """The nouns' maps (P, n) at the finer resolution, each with sum 1."""
         finer = self.backbone.attend(self.subject.latents, embeddings).cross[-1].flatten(1)
         maps = torch.stack([finer[list(words[0])].mean(0) for words in self.subject.phrases])
         return maps / maps.sum(1, keepdim=True).clamp(min=1e-12)
+
+
+def draws(backbone: Backbone, subject: Subject, config: InversionConfig, step: int) -> Iterator[Draws]:
+    """One step's draws, as many at once as the backbone takes."""
+    parts = (each.split(backbone.draws_at_once) for each in draw(backbone, subject.latents, config, step))
+    return itertools.starmap(Draws, zip(*parts, strict=True))
 
 
 def draw(

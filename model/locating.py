@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.clusters import Cluster, clusters
-from model.config import EngineConfig, InversionConfig
+from model.config import EngineConfig
 from model.inversion import GiveWay
 from model.refine import refine
 from model.sight import Seen, Sight
@@ -43,10 +43,7 @@ def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> lis
     scores = bind(attention, wording.sought, config.attention)
     refined = _refined(sight, attention, wording, scores)
     gathered = _clusters(attention, wording, config)
-    proof = []
-    for each in wording.sought:
-        give_way()
-        proof.append(_evidence(sight, seen, wording, attention, each))
+    proof = _evidence(sight, seen, wording, attention, give_way)
     rows = zip(wording.sought, brightest(scores).cpu().numpy(), refined, proof, gathered, strict=True)
     return [Located(*row, inverted.warning) for row in rows]
 
@@ -69,21 +66,36 @@ def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> S
     return clusters(wording, [brightest(maps).cpu().numpy() for maps in words], config.syntax)
 
 
-def _evidence(sight: Sight, seen: Seen, wording: Wording, attention: Attention, sought: Sought) -> torch.Tensor:
-    """The evidence (g, g) for a phrase, read from attention to the phrase alone and as it stands (ours).
+def _evidence(
+    sight: Sight, seen: Seen, wording: Wording, attention: Attention, give_way: GiveWay
+) -> list[torch.Tensor]:
+    """The evidence (g, g) for each phrase, read from attention to the phrase alone and as it stands (ours).
 
     Phrases of one text share a cell's attention, so the evidence for one would depend on how many stand beside it; and
     an inverted prompt is fitted to the picture whether or not the picture shows what it names. Under several templates
     the mean counts, as CLIP's prompt ensembles have it.
     """
-    config, models = sight.taught(sought.lesson).config, sight.models
-    plain = config.inversion.objective == "none" and not config.inversion.trace
-    if plain and len(wording.sought) == 1 and not config.selection.templates:
-        return evidence(attention, sought, config.attention)
-    untouched = replace(sight, config=replace(sight.config, inversion=InversionConfig()))
+    give_way()
+    configs = [sight.taught(each.lesson).config for each in wording.sought]
+    if len(configs) == 1 and _as_it_stands(configs[0]):
+        return [evidence(attention, wording.sought[0], configs[0].attention)]
+    texts = [_alone(sight, each, config) for each, config in zip(wording.sought, configs, strict=True)]
+    looks = iter(sight.glances(seen, [alone for each in texts for alone in each], give_way))
     found = []
-    for template in (config.template, *config.selection.templates):
-        clause = Clause(sought.phrase.text, True, sought.lesson)
-        (alone,) = word([clause], models.parser, models.backbone, template)
-        found.append(evidence(untouched.attend(seen, alone, lambda: None)[0], alone.sought[0], config.attention))
-    return torch.stack(found).mean(0)
+    for each, config in zip(texts, configs, strict=True):
+        shown = [replace(attention, cross=next(looks)) for _ in each]
+        read = [evidence(one, alone.sought[0], config.attention) for one, alone in zip(shown, each, strict=True)]
+        found.append(torch.stack(read).mean(0))
+    return found
+
+
+def _as_it_stands(config: EngineConfig) -> bool:
+    """Whether a phrase's own text, under the one template, was already looked at."""
+    return config.inversion.objective == "none" and not config.inversion.trace and not config.selection.templates
+
+
+def _alone(sight: Sight, sought: Sought, config: EngineConfig) -> list[Wording]:
+    """A phrase without the others of its text, under each template."""
+    clause, models = Clause(sought.phrase.text, True, sought.lesson), sight.models
+    templates = (config.template, *config.selection.templates)
+    return [word([clause], models.parser, models.backbone, template)[0] for template in templates]

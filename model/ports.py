@@ -33,6 +33,10 @@ class Backbone(Protocol):
         """Cut a text into L tokens, padded; text past the last token is left out."""
 
     @property
+    def draws_at_once(self) -> int:
+        """How many noised latents `denoise`, or texts `glance`, should be given at once; memory grows with each."""
+
+    @property
     def alphas(self) -> torch.Tensor:
         """Share of the picture's variance (T,) that is left at each timestep (cumulative product of 1 - beta)."""
 
@@ -50,6 +54,11 @@ class Backbone(Protocol):
 
         `draw`: the number of the noise, which is the same for the same number.
         """
+
+    def glance(
+        self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
+    ) -> tuple[tuple[torch.Tensor, ...], ...]:
+        """For each text of (B, L, d) the cross-attention alone that `attend` reads, in one shorter pass of all."""
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable in embeddings."""

@@ -8,6 +8,8 @@ import torch
 
 from model.config import RefineConfig
 
+ROWS = 256  # of a matrix at a time; 4 MB at 64 x 64 cells
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refined:
@@ -21,14 +23,19 @@ def entropy_reduced(among: torch.Tensor, factor: float) -> torch.Tensor:
     """Ent-Self: one gradient step on the entropy of a column-normalised attention matrix (n, n), clamped, rows to 1.
 
     A* + factor * log10(e A*) below 0 is cut, so small attention vanishes. A row that would lose everything keeps
-    its one largest entry: iSeg's code divides by zero there. Two arrays of (n, n) are made.
+    its one largest entry: iSeg's code divides by zero there. Done some rows at a time, which stay in the processor's
+    cache from the first operation to the last; one array of (n, n) is made.
     """
-    columns = among.float() / among.float().amax(0, keepdim=True).clamp(min=1e-12)
-    reduced = columns.clamp(min=1e-12).mul_(torch.e).log10_().mul_(factor).add_(columns).clamp_(min=0)
-    lost = ~reduced.any(1)
-    rows = columns[lost]
-    reduced[lost] = torch.where(rows == rows.amax(1, keepdim=True), rows, 0.0)
-    return reduced.div_(reduced.sum(1, keepdim=True).clamp(min=1e-12))
+    highest = among.amax(0, keepdim=True).float().clamp(min=1e-12)
+    reduced = torch.empty_like(among, dtype=torch.float32)
+    for rows, part in zip(among.split(ROWS), reduced.split(ROWS), strict=True):
+        columns = rows.float() / highest
+        part.copy_(columns.clamp(min=1e-12).mul_(torch.e).log10_().mul_(factor).add_(columns).clamp_(min=0))
+        lost = ~part.any(1)
+        kept = columns[lost]
+        part[lost] = torch.where(kept == kept.amax(1, keepdim=True), kept, 0.0)
+        part.div_(part.sum(1, keepdim=True).clamp(min=1e-12))
+    return reduced
 
 
 def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> Refined:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from model.alignment import enhance, pieces_of, tokens_of
 from model.cache import Cache
 from model.canvas import to_canvas
 from model.clustering import Views, cluster
-from model.config import EngineConfig
+from model.config import EngineConfig, InversionConfig
 from model.fingerprint import image_key
 from model.inversion import GiveWay, Inverted, Subject, invert, plus, trace
 from model.lessons import taught_words, under, with_taught
@@ -61,18 +63,14 @@ class Sight:
     def see(self, image: Image) -> Seen:
         """Encode a picture for the segmenter, once for each content."""
         key = image_key(image)
-        return Seen(key, image, self.cache.get(("embedding", key), lambda: self.models.segmenter.embed(image)))
+        return Seen(key, image, self.cache.get(("embedding", key), lambda: halved(self.models.segmenter.embed(image))))
 
     def attend(self, seen: Seen, wording: Wording, give_way: GiveWay) -> tuple[Attention, Inverted]:
         """What the backbone looks at under a text whose embeddings were inverted, and those embeddings.
 
         Kept by what was learned itself, so that a lesson's other constants cost no new look.
         """
-        config, learned = (
-            (self.config.attention, self.config.inversion),
-            (self._factors(wording), taught_words(wording)),
-        )
-        text = (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config, *learned)
+        text = self._asked(seen, wording)
         inverted = self.cache.get(("inverted", *text), lambda: self.invert(seen, wording, give_way))
 
         def look() -> Attention:
@@ -83,9 +81,42 @@ class Sight:
 
         return self.cache.get(("attention", *text), look), inverted
 
+    def glances(self, seen: Seen, wordings: Sequence[Wording], give_way: GiveWay) -> list[tuple[torch.Tensor, ...]]:
+        """The cross-attention of texts as they stand, without inversion, like `Attention.cross`.
+
+        Several in a pass where that keeps the device busier.
+        """
+        plain = replace(self, config=replace(self.config, inversion=InversionConfig()))
+        keys = [("glance", *plain._asked(seen, wording)) for wording in wordings]
+        missing = [number for number, key in enumerate(keys) if key not in self.cache]
+        found: dict[int, tuple[torch.Tensor, ...]] = {}
+        at_once = self.models.backbone.draws_at_once
+        for first in range(0, len(missing), at_once):
+            give_way()
+            group = missing[first : first + at_once]
+            embeddings = torch.stack([plain.invert(seen, wordings[number], give_way).embeddings for number in group])
+            found |= dict(zip(group, self._glance(self.latents(seen), embeddings), strict=True))
+        return [self.cache.get(key, partial(found.__getitem__, number)) for number, key in enumerate(keys)]
+
+    def _glance(self, latents: torch.Tensor, embeddings: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], ...]:
+        """For each text of (B, L, d) the mean over passes with different noise."""
+        draws = [self.models.backbone.glance(latents, embeddings, draw) for draw in range(self.config.attention.draws)]
+        by_text = [zip(*levels, strict=True) for levels in zip(*draws, strict=True)]
+        return tuple(tuple(torch.stack(level).mean(0) for level in levels) for levels in by_text)
+
+    def _asked(self, seen: Seen, wording: Wording) -> tuple[object, ...]:
+        """What tells one question about a picture from another."""
+        config, learned = (
+            (self.config.attention, self.config.inversion),
+            (self._factors(wording), taught_words(wording)),
+        )
+        return (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config, *learned)
+
     def _drawn(self, latents: torch.Tensor, embeddings: torch.Tensor, give_way: GiveWay) -> Attention:
         """The mean over passes with different noise."""
         draws = self.config.attention.draws
+        if draws == 1:
+            return self.models.backbone.attend(latents, embeddings)
         total: Attention | None = None
         for draw in range(draws):
             if draw:
@@ -131,6 +162,15 @@ class Sight:
             return backbone.encode(np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas)
 
         return self.cache.get(("latents", seen.key, mirrored), encode)
+
+
+def halved(embedding: ImageEmbedding) -> ImageEmbedding:
+    """The segmenter's picture in half precision: twice as many stay in the cache; masks differ by rounding.
+
+    SAM's features come out of a normalisation, so that none is too large for it.
+    """
+    features = embedding.features
+    return replace(embedding, features=features.half() if features.element_size() > 2 else features)
 
 
 def classes_of(wording: Wording) -> tuple[Sought, ...]:

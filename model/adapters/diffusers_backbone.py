@@ -12,12 +12,15 @@ from huggingface_hub import snapshot_download
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from model.adapters import profile
-from model.adapters.attention_tap import Tap, attention_of, layers_of, tapped, taps_for
+from model.adapters.attention_tap import Tap, attention_of, cross_of, layers_of, tapped, taps_for
+from model.adapters.recompute import keep_little
 from model.errors import Misconfigured
 from model.values import Attention, Image, Tokens
 
 TIMESTEP = 100  # of 1000 (iSeg, table of timesteps)
 NOISE_SEED = 1101  # one noise for every picture, so that the same question gets the same answer (iSeg's seed)
+# Numbers in the UNet's largest activation that keep a device busy, more only cost memory; Stable Diffusion: 2**20.3.
+BUSY = {"cpu": 2**20, "cuda": 2**24}  # ours; the one of "cuda" was not measured
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -37,10 +40,17 @@ class DiffusersBackbone:
         self.profile = profile.read(folder)
         for part in (self.unet, self.text_encoder, self.vae):
             part.requires_grad_(False)  # inversion learns embeddings, nothing else
+        keep_little(self.unet)
         self.layers = layers_of(self.unet, self.profile.decoder_only)
         self.max_tokens = int(self.tokenizer.model_max_length)
         self.words = whole_words(self.tokenizer.get_vocab())
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def draws_at_once(self) -> int:
+        """How many noised latents a call of `denoise` should be given; memory grows with each."""
+        largest = self.unet.config.sample_size**2 * self.unet.config.block_out_channels[0]
+        return max(1, BUSY["cpu" if self.device.type == "cpu" else "cuda"] // int(largest))
 
     def tokenize(self, text: str) -> Tokens:
         """Cut a text into `max_tokens` pieces, padded; what does not fit is left out."""
@@ -92,16 +102,31 @@ class DiffusersBackbone:
         Differentiable where the embeddings are.
         """
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        self.run(latents, embeddings, taps, draw)
+        self.run(latents, embeddings[None], taps, draw)
         return attention_of(taps, self.layers)
 
+    def glance(
+        self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
+    ) -> tuple[tuple[torch.Tensor, ...], ...]:
+        """For each text of (B, L, d) the cross-attention alone that `attend` reads, in one pass of all.
+
+        The pass ends before the finest level's decoder, a quarter of the way earlier.
+        """
+        taps = taps_for(self.unet, self.layers, self.profile.head_weights)
+        del taps[self.layers.among]
+        self.run(latents, embeddings, taps, draw)
+        return cross_of(taps, self.layers)
+
     def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap], draw: int = 0) -> None:
-        """One conditional pass on the latents with fixed noise at timestep 100, stopped when all taps are full."""
+        """One pass on the latents with fixed noise at timestep 100, stopped when all taps are full.
+
+        embeddings: (B, L, d), of texts that all read the same picture.
+        """
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(NOISE_SEED + draw))
         timestep = torch.tensor([TIMESTEP], device=self.device)
         noisy = self.scheduler.add_noise(latents, noise.to(latents), timestep)
         with tapped(self.unet, taps), torch.set_grad_enabled(embeddings.requires_grad):
-            self.unet(noisy, timestep, embeddings[None].to(self.dtype))
+            self.unet(noisy.expand(len(embeddings), -1, -1, -1), timestep, embeddings.to(self.dtype))
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable where the embeddings are."""

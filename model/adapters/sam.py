@@ -14,6 +14,7 @@ from PIL import Image as Pictures
 from transformers import SamImageProcessorPil, SamModel
 
 from model.adapters.checkpoint_kind import kind_of
+from model.adapters.sam_attention import attend_by_heads
 from model.adapters.sam_checkpoint import read_official
 from model.errors import BadQuery, Misconfigured
 from model.values import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
@@ -118,9 +119,10 @@ class SamSegmenter:
     def _call(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> list[Candidates]:
         """One decoder call. Each prompt brings a copy of the picture: SamModel takes mask prompts in no other way."""
         points, labels, boxes, masks = self._tensors(embedding, prompts)
+        features = embedding.features.to(self.model.device, self.model.dtype)
         with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
             answer = self.model(
-                image_embeddings=embedding.features.expand(len(prompts), -1, -1, -1),
+                image_embeddings=features.expand(len(prompts), -1, -1, -1),
                 input_points=points,
                 input_labels=labels,
                 input_boxes=boxes,
@@ -167,6 +169,7 @@ def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype
     Raises Misconfigured when there is no SAM to be found there.
     """
     model = read_official(Path(source)) if source.endswith((".pth", ".pt")) else _read_folder(source)
+    attend_by_heads(model)
     return SamSegmenter(source, model.to(device, dtype).eval().requires_grad_(False))
 
 

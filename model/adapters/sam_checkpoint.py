@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import torch
@@ -49,7 +50,8 @@ def read_official(path: Path) -> SamModel:
     if not path.is_file():
         raise Misconfigured(f"No SAM checkpoint at '{path}': there is no such file.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped into memory
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise Misconfigured(f"'{path}' cannot be read as a PyTorch checkpoint: {error}") from error
     if not isinstance(state, dict) or "image_encoder.pos_embed" not in state:

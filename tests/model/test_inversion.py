@@ -8,7 +8,7 @@ import torch
 from model.config import InversionConfig
 from model.embedded import scenes
 from model.engine import Engine
-from model.inversion import DIVERGED, Subject, Watched, ahead, contrast, draw, invert, trace
+from model.inversion import DIVERGED, Subject, Watched, ahead, contrast, draw, draws, invert, slope, trace
 from model.values import Attention, Clause, Query
 
 SHORT = InversionConfig(objective="denoising", steps=4, batch=2, still=0.0)
@@ -72,6 +72,28 @@ def test_it_gives_way_before_every_step(engine: Engine, subject: Subject) -> Non
     calls: list[int] = []
     invert(engine.models.backbone, subject, SHORT, lambda: calls.append(1))
     assert len(calls) == SHORT.steps
+
+
+def test_draws_one_by_one_give_the_slope_of_all_at_once(
+    engine: Engine, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone, config = engine.models.backbone, replace(SHORT, batch=3, contrast=0.001)
+    embeddings, found = backbone.embed(subject.tokens), []
+    for most in (3, 2, 1):
+        monkeypatch.setattr(type(backbone), "draws_at_once", most)
+        drawn = list(draws(backbone, subject, config, 0))
+        assert [len(each.noise) for each in drawn] == {3: [3], 2: [2, 1], 1: [1, 1, 1]}[most]
+        found.append(slope(backbone, subject, embeddings, config, drawn))
+    assert found[0].abs().max() > 0
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=1e-3, atol=1e-5 * float(found[0].abs().max()))
+
+
+def test_a_click_waits_for_one_draw_at_most(engine: Engine, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(engine.models.backbone), "draws_at_once", 1)
+    calls: list[int] = []
+    invert(engine.models.backbone, subject, SHORT, lambda: calls.append(1))
+    assert len(calls) == SHORT.steps * SHORT.batch
 
 
 def test_draws_spread_over_the_range_of_timesteps(engine: Engine, subject: Subject) -> None:

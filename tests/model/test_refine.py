@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from model import refine as refining
 from model.config import RefineConfig
 from model.refine import entropy_reduced, refine
 from tests.model.memory import growth, measured
@@ -32,6 +33,15 @@ def test_entropy_reduced_rows_sum_to_one_even_where_everything_would_be_cut() ->
     reduced = entropy_reduced(matrix, 5.0)
     assert torch.allclose(reduced.sum(1), torch.ones(4))
     assert torch.isfinite(reduced).all()
+
+
+def test_rows_some_at_a_time_are_reduced_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    among = torch.rand(23, 23, generator=torch.Generator().manual_seed(3)).pow(3)
+    among[5] = 1e-9  # loses everything
+    whole = entropy_reduced(among, 0.1)
+    monkeypatch.setattr(refining, "ROWS", 4)
+    assert torch.equal(entropy_reduced(among, 0.1), whole)
+    assert torch.equal(whole[5] > 0, among[5] / among.amax(0) == (among[5] / among.amax(0)).max())
 
 
 def test_entropy_reduced_products_fill_their_block_evenly_and_leak_nothing() -> None:

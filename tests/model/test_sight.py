@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from model.alignment import pieces_of
 from model.config import overridden
 from model.embedded import scenes
 from model.engine import Engine
 from model.sight import classes_of
-from model.values import Clause, Image, Query
+from model.values import Clause, Image, MaskPrompt, Query
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,18 @@ def test_the_same_question_is_looked_at_once(engine: Engine, image: Image) -> No
     assert engine.attend(seen, wording) is engine.attend(seen, wording)
 
 
+def test_a_picture_is_kept_in_half_precision(engine: Engine, image: Image) -> None:
+    whole, kept = engine.models.segmenter.embed(image), engine.see(image).embedding
+    assert kept.features.dtype is torch.float16
+    assert (kept.size, kept.input_size) == (whole.size, whole.input_size)
+    prompt = MaskPrompt(np.array([[60.0, 60.0]], np.float32), np.ones(1, np.int64))
+    masks = []
+    for embedding in (whole, kept):
+        (found,) = engine.models.segmenter.decode(embedding, [prompt])
+        masks.append(engine.models.segmenter.enlarge(embedding, torch.from_numpy(found.low_res_masks)))
+    assert (masks[0] != masks[1]).sum() <= 0.01 * masks[0].sum()
+
+
 def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, image: Image) -> None:
     seen = engine.see(image)
     (wording,) = engine.words(image, Query((Clause("a red circle"),)))
@@ -34,6 +47,22 @@ def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, im
     drawn = Engine(engine.models, overridden(engine.config, {"attention": {"enhancement": 1.0, "draws": 3}}))
     assert not np.allclose(passes[0], passes[1], atol=1e-4)
     assert np.allclose(drawn.attend(seen, wording).among, sum(passes) / 3, atol=1e-6)
+
+
+@pytest.mark.parametrize("draws", [1, 2])
+def test_glances_read_the_cross_attention_of_each_text_and_are_kept(engine: Engine, image: Image, draws: int) -> None:
+    asked = Query(tuple(Clause(f"a {colour} circle") for colour in ("red", "green", "blue", "black", "white")))
+    drawn = Engine(engine.models, overridden(engine.config, {"attention": {"draws": draws}}))
+    seen, wordings = drawn.see(image), drawn.words(image, asked)
+    given: list[int] = []
+    glances = drawn.sight.glances(seen, wordings, lambda: given.append(1))
+    for wording, levels in zip(wordings, glances, strict=True):
+        for level, expected in zip(levels, drawn.attend(seen, wording).cross, strict=True):
+            assert torch.allclose(level, expected, atol=1e-6)
+    assert len(given) == 1  # one pass of all
+    again = drawn.sight.glances(seen, wordings[1:3], lambda: given.append(1))
+    assert [levels is glances[at] for at, levels in enumerate(again, start=1)] == [True, True]
+    assert len(given) == 1
 
 
 def test_an_inversion_is_made_once_and_counts_its_steps(engine: Engine, image: Image) -> None:

@@ -9,7 +9,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
-from model.adapters.attention_tap import Tap, attention_of, layers_of, tapped, taps_for
+from model.adapters import attention_tap
+from model.adapters.attention_tap import Tap, attention_of, averaged, cross_of, layers_of, tapped, taps_for
 from model.errors import Misconfigured
 
 SIDE = 16  # cells; the real model has 64 at the same layout
@@ -146,3 +147,57 @@ def test_half_precision_reads_nearly_the_same(
     assert taps[0].maps is not None
     assert taps[1].maps is not None
     assert (taps[0].maps - taps[1].maps).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("chunk", [1, 2 * 3 * 7 * 5, 2**22])
+def test_rows_by_chunks_give_the_plain_weighted_mean_of_heads(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention_tap, "CHUNK", chunk)
+    generator = torch.Generator().manual_seed(2)
+    query, key = (torch.randn(2, 3, rows, 4, generator=generator) for rows in (11, 7))
+    weights = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    heads = (query @ key.transpose(2, 3)).softmax(-1)
+    expected = torch.stack([(heads * row[:, None, None]).sum(1) for row in weights], 1)
+    assert torch.allclose(averaged(query, key, weights), expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_the_last_layer_s_own_answer_is_not_computed(
+    unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    layers, ran = layers_of(unet), []
+    hooks = [
+        unet.get_submodule(name).to_v.register_forward_hook(lambda *_, name=name: ran.append(name))
+        for name in layers.names
+    ]
+    with tapped(unet, taps_for(unet, layers, ())):
+        unet(*inputs)
+    for hook in hooks:
+        hook.remove()
+    assert set(layers.names) - set(ran) == {layers.among}
+
+
+@torch.no_grad()
+def test_without_head_weights_both_matrices_are_one(
+    unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    taps = taps_for(unet, layers_of(unet), ())
+    with tapped(unet, taps):
+        unet(*inputs)
+    attention = attention_of(taps, layers_of(unet))
+    assert attention.among.data_ptr() == attention.broad.data_ptr()
+
+
+@torch.no_grad()
+def test_texts_of_a_batch_are_read_apart(
+    unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    (latents, timestep, text), layers = inputs, layers_of(unet)
+    together = taps_for(unet, layers, ())
+    with tapped(unet, together):
+        unet(latents.expand(2, -1, -1, -1), timestep, torch.cat([text, text.flip(1)]))
+    for states, levels in zip((text, text.flip(1)), cross_of(together, layers), strict=True):
+        alone = taps_for(unet, layers, ())
+        with tapped(unet, alone):
+            unet(latents, timestep, states)
+        for level, expected in zip(levels, attention_of(alone, layers).cross, strict=True):
+            assert torch.allclose(level, expected, atol=1e-6)

@@ -51,6 +51,16 @@ def test_attention_is_differentiable_where_the_embeddings_are(
     assert embeddings.grad.abs().sum() > 0
 
 
+def test_a_glance_at_several_texts_reads_what_attention_to_each_reads(
+    backbone: DiffusersBackbone, latents: torch.Tensor
+) -> None:
+    embeddings = torch.stack([backbone.embed(backbone.tokenize(text)) for text in ("a red circle", "a dog")])
+    for draw in range(2):
+        for each, levels in zip(embeddings, backbone.glance(latents, embeddings, draw), strict=True):
+            for level, expected in zip(levels, backbone.attend(latents, each, draw).cross, strict=True):
+                assert torch.allclose(level, expected, atol=1e-6)
+
+
 def test_watching_sees_the_noise_that_denoising_sees(backbone: DiffusersBackbone, latents: torch.Tensor) -> None:
     embeddings = backbone.embed(backbone.tokenize("a red circle"))
     noise, attention = backbone.watch(latents, 300, embeddings)

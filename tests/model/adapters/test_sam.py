@@ -201,6 +201,12 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         load_sam(str(tmp_path / "other.pth"))
 
 
+def test_a_checkpoint_in_the_old_format_is_read(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    with pytest.raises(Misconfigured, match="holds no SAM"):
+        load_sam(str(tmp_path / "old.pth"))
+
+
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     tiny_sam().vision_encoder.save_pretrained(tmp_path)
     with pytest.raises(Misconfigured, match="but sam_vision_model"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -71,6 +72,13 @@ BOX = np.array([20.0, 30.0, 250.0, 160.0], np.float32)
 LOGITS = np.random.default_rng(1).normal(0, 4, (256, 256)).astype(np.float32)
 NO_POINTS = np.zeros((0, 2), np.float32)
 NO_LABELS = np.zeros(0, np.int64)
+
+
+def test_a_checkpoint_is_mapped_into_memory_and_not_copied(ours: SamSegmenter) -> None:
+    weight = ours.model.vision_encoder.layers[0].mlp.lin1.weight
+    lines = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(ours.name)]
+    ranges = [[int(end, 16) for end in line.split()[0].split("-")] for line in lines]
+    assert any(start <= weight.data_ptr() < end for start, end in ranges)
 
 
 def test_embeddings_are_equal(oracle: Any, embedding: ImageEmbedding) -> None:

@@ -1,0 +1,44 @@
+"""SAM's global attention head by head, against the library's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from model.adapters.sam_attention import attend_by_heads, by_heads
+from tests.model.adapters.test_sam import tiny_sam
+
+
+def test_heads_one_by_one_answer_as_all_at_once() -> None:
+    layer = tiny_sam().vision_encoder.layers[1].attn
+    torch.nn.init.normal_(layer.rel_pos_h)
+    torch.nn.init.normal_(layer.rel_pos_w)
+    hidden = torch.randn(2, 8, 8, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected, _ = layer(hidden)
+        found, probabilities = by_heads(layer, hidden)
+    assert probabilities is None
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_positions_of_one_head_are_in_memory_at_a_time() -> None:
+    model = tiny_sam()
+    attend_by_heads(model)
+    layer, sizes = model.vision_encoder.layers[1].attn, list[int]()
+    whole = layer.get_decomposed_rel_pos
+
+    def noted(query: torch.Tensor, *rest: Any) -> torch.Tensor:
+        sizes.append(len(query))
+        return whole(query, *rest)  # type: ignore[no-any-return]
+
+    layer.get_decomposed_rel_pos = noted
+    with torch.no_grad():
+        model.vision_encoder(torch.zeros(1, 3, 64, 64))
+    assert sizes == [1, 1]
+
+
+def test_windows_stay_with_the_library() -> None:
+    model = tiny_sam()
+    attend_by_heads(model)
+    assert ["forward" in layer.attn.__dict__ for layer in model.vision_encoder.layers] == [False, True]
