@@ -6,6 +6,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from model.errors import AnywordError, BadImage, BadQuery, Busy, Misconfigured, OutOfMemory, Superseded, Unavailable
@@ -21,6 +22,7 @@ STATUSES: dict[type[AnywordError], int] = {
     OutOfMemory: 507,
     Unavailable: 503,
 }
+NO_MEMORY = "too little memory for this request: use a smaller picture, or try again when less is going on"
 REASON_LENGTH = 240  # characters; a status line of a few kilobytes is refused by some proxies
 
 
@@ -47,6 +49,10 @@ def problem(error: Exception) -> Problem:
         return Problem(STATUSES[type(error)], str(error), type(error).__name__, retry_after)
     if isinstance(error, HTTPException):
         return Problem(error.code or 500, error.description or error.name, "HTTP")
+    if isinstance(error, ParseException):  # gunicorn reads a body where the app asks for it
+        return Problem(400, "The request's body is broken off, or its chunks are no HTTP", "HTTP")
+    if isinstance(error, MemoryError):  # outside the engine, which tells of it itself
+        return Problem(STATUSES[OutOfMemory], NO_MEMORY, OutOfMemory.__name__)
     ticket = uuid.uuid4().hex[:12]
     logger.error("Unexpected error %s", ticket, exc_info=error)
     return Problem(500, f"Unexpected error {ticket}: the log of the server tells more", "Unexpected")

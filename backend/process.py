@@ -58,7 +58,7 @@ def running(
             yield process
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(130)  # ours gives what runs 110 s
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, url: str, seconds: float) -> None:
@@ -73,5 +73,5 @@ def _wait(process: subprocess.Popen[bytes], log: Path, url: str, seconds: float)
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):  # not open yet, or open and busy with importing
         return False

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
-import torch
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from model import presets
 from model.cache import Cache
 from model.class_list import joint_wordings
 from model.config import EngineConfig
 from model.errors import BadImage, OutOfMemory
+from model.frugal import frugal
 from model.hints import check
 from model.inversion import GiveWay
 from model.locating import Located, locate
+from model.memory import TOLD, give_back, is_short, said
 from model.objects import objects, propose, segments_of
 from model.pointing import pointed
 from model.selection import Choice, exclusive
@@ -22,14 +23,9 @@ from model.sight import Models, Seen, Sight
 from model.values import Answer, Attention, Finding, Image, Query
 from model.wording import Wording, word
 
+logger = logging.getLogger(__name__)
 
-@contextmanager
-def memory_told() -> Iterator[None]:
-    """Tell a person about missing memory in words."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory("too little memory for this picture: use a smaller picture, or smaller models") from error
+T = TypeVar("T")
 
 
 class Engine:
@@ -45,12 +41,26 @@ class Engine:
         `give_way` is called between the steps of long work. Raises BadQuery for a query that cannot be answered,
         BadImage for a picture without pixels, and OutOfMemory.
         """
-        with memory_told():
-            return self.under(query.preset)._answer(image, query, give_way)
+        return self.under(query.preset).within_memory(lambda engine: engine._answer(image, query, give_way))
 
     def under(self, preset: str) -> Engine:
         """The same models and cache with the configuration of a preset."""
         return Engine(self.models, presets.under(self.config, preset), self._cache)
+
+    def within_memory(self, work: Callable[[Engine], T]) -> T:
+        """Do some work, and where memory is short do it once more, in smaller steps and with nothing kept.
+
+        Raises OutOfMemory where it is short then, too.
+        """
+        for engine in (self, Engine(frugal(self.models), self.config, self._cache)):
+            try:
+                return work(engine)
+            except Exception as error:
+                if not is_short(error):
+                    raise
+                logger.warning("Memory is short, %s: %s", "once more" if engine is self else "given up", said(error))
+                give_back(error, self._cache)
+        raise OutOfMemory(TOLD)
 
     def _answer(self, image: Image, query: Query, give_way: GiveWay) -> Answer:
         wordings = self.words(image, query)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
-from math import ceil
+from math import ceil, inf
 from typing import Any, TypeVar
 
 from model.errors import Busy, Superseded
@@ -19,6 +21,11 @@ T = TypeVar("T")
 
 STOPPING = "The server is stopping; try again soon"
 NEWER = "Busy with a newer prompt on this picture; click again"
+LATE = "Others were served first for too long; ask again"
+ENDED = "The thread that runs the models has ended: the server has to be started again"
+TIMELESS = inf  # of a job that is wanted whenever it comes
+PATIENCE = 300.0  # seconds at one step after which a job counts as one that hangs; ours
+STALLED_RETRY = 60  # seconds until a turned away caller may ask again: what hung may have come back, or was restarted
 
 
 class Priority(IntEnum):
@@ -34,12 +41,22 @@ class Priority(IntEnum):
     LEARNING = 4
 
 
+NAMES = {
+    Priority.INTERACTIVE: "A prompt",
+    Priority.PATIENT: "A prompt under a slow preset",
+    Priority.PREANNOTATION: "A pre-annotation",
+    Priority.PREFETCH: "A prefetch",
+    Priority.LEARNING: "Learning",
+}
+
+
 @dataclass(order=True, frozen=True, slots=True)
 class _Entry:
     priority: Priority
     number: int  # among equals the first comes first
     job: Callable[[], Any] = field(compare=False)
     key: object = field(compare=False)
+    until: float = field(compare=False)
     outcome: Future[Any] = field(compare=False)
 
     def work(self) -> None:
@@ -47,21 +64,31 @@ class _Entry:
             self.outcome.set_result(self.job())
         except Exception as error:  # every failure belongs to the caller, the lane goes on
             self.outcome.set_exception(error)
+        except BaseException as error:  # sys.exit() in a library must end neither the lane's thread nor the caller's
+            failure = RuntimeError(f"a job ended with {type(error).__name__}")
+            failure.__cause__ = error
+            self.outcome.set_exception(failure)
+
+    def refuse(self, refusal: Busy) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(refusal)
 
 
 class Lane:
     """A bounded queue before one worker thread."""
 
-    def __init__(self, capacity: int) -> None:
-        """Start the worker; `capacity` jobs may wait besides the one that runs."""
-        self._capacity = capacity
+    def __init__(self, capacity: int, patience: float = PATIENCE) -> None:
+        """Start the worker; `capacity` jobs may wait besides the one that runs, which has `patience` s for a step."""
+        self._capacity, self._patience = capacity, patience
         self._waiting: list[_Entry] = []
         self._running: list[_Entry] = []  # the last one runs, the others gave way to it
         self._newest: dict[object, int] = {}  # of each key that waits or runs, the number of its last job
         self._numbers = count()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed, self._ended = False, False
         self._job_seconds = 1.0
+        self._moved = time.monotonic()  # when the running job began, or came to its last step
+        self._busy, self._busy_since = 0.0, 0.0  # seconds of earlier work; when the present work began
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
 
@@ -70,30 +97,62 @@ class Lane:
         """How many jobs wait; the one that runs is not counted."""
         return len(self._waiting)
 
-    def run(self, job: Callable[[], T], priority: Priority, key: object = None) -> T:
+    @property
+    def busy_seconds(self) -> float:
+        """For how long jobs have run, all together; of the one that runs, as far as it has come."""
+        with self._changed:
+            return self._busy + (time.monotonic() - self._busy_since if self._running else 0.0)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether jobs are turned away for good."""
+        return self._closed
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the running job or the thread, in one line; empty while all goes on. Waits for nobody."""
+        if self._ended:
+            return "" if self._closed else ENDED
+        running = self._running[-1:]  # before the time is read: a job that starts now has its own
+        seconds = time.monotonic() - self._moved
+        if not running or seconds <= self._patience:
+            return ""
+        return f"{NAMES[running[0].priority]} has held the models for {seconds:.0f} s without a step: they seem to hang"
+
+    def stack(self) -> str:
+        """Where the lane's thread is, as a traceback shows it; empty where it has ended."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame)) if frame else ""
+
+    def run(self, job: Callable[[], T], priority: Priority, key: object = None, until: float = TIMELESS) -> T:
         """Wait for the job's turn and return its result, or raise what it raised.
 
         `key` names what the job is about, such as one annotator's task: a newer job with that key takes the place of
-        an older one, whether that waits or runs and gives way. Raises Superseded for the older one, and for a prefetch
-        as soon as anything more urgent wants to run; Busy when the queue is full or the lane is closed.
+        an older one, whether that waits or runs and gives way. `until`: when nobody wants the result any more, by the
+        monotonic clock. Raises Superseded for the older one, and for a prefetch as soon as anything more urgent wants
+        to run; Busy when the queue is full, the lane is closed, a job hangs, or at `until`, at the job's next step.
         """
         outcome: Future[T] = Future()
         with self._changed:
-            entry = _Entry(priority, next(self._numbers), job, key, outcome)
+            entry = _Entry(priority, next(self._numbers), job, key, until, outcome)
             self._make_room(entry)
             self._admit(entry)
             heapq.heappush(self._waiting, entry)
             if key is not None:
                 self._newest[key] = entry.number
             self._changed.notify_all()
+        wait([outcome], None if until == TIMELESS else max(0.0, until - time.monotonic()))
+        self._drop_late(entry)
         return outcome.result()
 
     def give_way(self, priority: Priority) -> None:
         """Called by a long job between its steps: more urgent jobs that wait are done here and now.
 
-        Raises Superseded where the job itself is no longer wanted, and Busy where learning would hold up the end.
+        Raises Superseded where the job itself is no longer wanted, and Busy where its time is over or a prefetch or
+        learning would hold up the end.
         """
         assert threading.current_thread() is self._thread, "only the running job can give way"
+        self._moved = time.monotonic()
         self._check_wanted()
         while (entry := self._next_before(priority)) is not None:
             self._do(entry)
@@ -104,14 +163,25 @@ class Lane:
         with self._changed:
             return self._changed.wait_for(lambda: not self._closed and not self._occupied(), seconds)
 
-    def close(self) -> None:
-        """Finish the running job, turn the waiting ones away, and end the thread."""
+    def stop(self) -> None:
+        """Turn away what waits and what comes; what runs is finished, but for what nobody waits for."""
         with self._changed:
             self._closed = True
+            self.turn_away(STOPPING, retry_after=10)
+
+    def turn_away(self, reason: str, retry_after: int = STALLED_RETRY) -> None:
+        """Let nobody who waits wait any longer; they may ask again after some seconds."""
+        with self._changed:
             abandoned, self._waiting = self._waiting, []
+            for entry in abandoned:
+                self._forget(entry)
             self._changed.notify_all()
         for entry in abandoned:
-            entry.outcome.set_exception(Busy(STOPPING, retry_after=10))
+            entry.refuse(Busy(reason, retry_after))
+
+    def close(self) -> None:
+        """Finish the running job, turn the waiting ones away, and end the thread."""
+        self.stop()
         self._thread.join()
 
     # Who may wait
@@ -128,12 +198,23 @@ class Lane:
     def _admit(self, entry: _Entry) -> None:
         if self._closed:
             raise Busy(STOPPING, retry_after=10)
+        if trouble := self.trouble:
+            raise Busy(trouble, STALLED_RETRY)
         if entry.priority is Priority.PREFETCH and self._occupied():
             raise _superseded()
         requests = sum(each.priority is not Priority.LEARNING for each in self._waiting)  # nobody waits for learning
         if requests >= self._capacity and entry.priority is not Priority.LEARNING:
             seconds = max(1, ceil(requests * self._job_seconds))
             raise Busy(f"{requests} requests are waiting already; try again in {seconds} s", seconds)
+
+    def _drop_late(self, entry: _Entry) -> None:
+        """Take a job that still waits out of the queue."""
+        with self._changed:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+                heapq.heapify(self._waiting)
+                self._forget(entry)
+                entry.refuse(_late())
 
     def _occupied(self) -> bool:
         """Whether anything runs or waits that is more urgent than a prefetch."""
@@ -142,8 +223,10 @@ class Lane:
     def _check_wanted(self) -> None:
         running = self._running[-1]
         with self._changed:
-            if self._closed and running.priority is Priority.LEARNING:
+            if self._closed and running.priority >= Priority.PREFETCH:
                 raise Busy(STOPPING, retry_after=10)
+            if time.monotonic() > running.until:
+                raise _late()
             newer = running.key is not None and self._newest.get(running.key) != running.number
             if newer or (running.priority is Priority.PREFETCH and self._occupied()):
                 raise _superseded()
@@ -151,8 +234,15 @@ class Lane:
     # The worker
 
     def _work(self) -> None:
-        while (entry := self._next()) is not None:
-            self._do(entry)
+        try:
+            while (entry := self._next()) is not None:
+                self._do(entry)
+        finally:  # whatever ended the thread: nobody is to wait for it
+            with self._changed:
+                self._ended = True
+            for entry in list(self._running):
+                entry.refuse(Busy(ENDED, STALLED_RETRY))
+            self.turn_away(ENDED)
 
     def _do(self, entry: _Entry) -> None:
         started = time.monotonic()
@@ -161,9 +251,15 @@ class Lane:
             self._job_seconds += 0.2 * (time.monotonic() - started - self._job_seconds)
         with self._changed:
             self._running.remove(entry)
-            if self._newest.get(entry.key) == entry.number:
-                del self._newest[entry.key]
+            self._moved = time.monotonic()
+            if not self._running:
+                self._busy += self._moved - self._busy_since
+            self._forget(entry)
             self._changed.notify_all()
+
+    def _forget(self, entry: _Entry) -> None:
+        if self._newest.get(entry.key) == entry.number:
+            del self._newest[entry.key]
 
     def _next_before(self, priority: Priority) -> _Entry | None:
         with self._changed:
@@ -177,6 +273,9 @@ class Lane:
 
     def _start(self) -> _Entry:
         entry = heapq.heappop(self._waiting)
+        self._moved = time.monotonic()
+        if not self._running:
+            self._busy_since = self._moved
         self._running.append(entry)
         return entry
 
@@ -184,6 +283,10 @@ class Lane:
 def _supersedes(newer: _Entry, older: _Entry) -> bool:
     dropped = older.priority is Priority.PREFETCH and newer.priority < Priority.PREFETCH
     return dropped or (newer.key is not None and newer.key == older.key)
+
+
+def _late() -> Busy:
+    return Busy(LATE, retry_after=1)
 
 
 def _superseded() -> Superseded:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.canvas import strongest
 from model.class_list import class_names, class_wording
-from model.engine import Engine, memory_told
+from model.engine import Engine
 from model.inversion import GiveWay
 from model.refine import refine
 from model.sight import BACKGROUND, classes_of
@@ -53,16 +53,21 @@ def label(
     image-level labels this makes pseudo-masks (iSeg). Under a preset it is `label(engine.under("balanced"), ...)`.
     Raises BadQuery for a class list that cannot be answered (class_list.py), BadImage and OutOfMemory.
     """
-    with memory_told():
-        engine.words(image, Query())
-        classes = class_names(names)
-        wording = class_wording(classes, engine.models.parser, engine.models.backbone, engine.config.template)
-        seen = engine.see(image)
-        attention = engine.attend(seen, wording, give_way)
-        competing = classes_of(wording) if background.rule == "class" else wording.sought
-        scores = bind(attention, competing, engine.config.attention)
-        maps = brightest(refine(scores, attention.broad, attention.among, engine.config.refine).scores)
-        return LabelMap(label_map(maps, seen.size, background), (BACKGROUND, *classes))
+    engine.words(image, Query())
+    classes = class_names(names)
+    return engine.within_memory(lambda engine: _labelled(engine, image, classes, background, give_way))
+
+
+def _labelled(
+    engine: Engine, image: Image, classes: Sequence[str], background: Background, give_way: GiveWay
+) -> LabelMap:
+    wording = class_wording(classes, engine.models.parser, engine.models.backbone, engine.config.template)
+    seen = engine.see(image)
+    attention = engine.attend(seen, wording, give_way)
+    competing = classes_of(wording) if background.rule == "class" else wording.sought
+    scores = bind(attention, competing, engine.config.attention)
+    maps = brightest(refine(scores, attention.broad, attention.among, engine.config.refine).scores)
+    return LabelMap(label_map(maps, seen.size, background), (BACKGROUND, *classes))
 
 
 def label_map(maps: torch.Tensor, size: tuple[int, int], background: Background) -> NDArray[np.int32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.canvas import lattice, strongest
 from model.divergence import symmetric_kl_between
-from model.engine import Engine, memory_told
+from model.engine import Engine
 from model.refine import refine
 from model.syntax import brightest
 from model.values import Image, Query
@@ -43,13 +43,16 @@ def regions(engine: Engine, image: Image, config: MergingConfig = MERGING) -> Re
     Merged are the coherent heads' rows: with all heads alike every row is so broad that at DiffSeg's threshold one
     region swallows the picture (ours; DiffSeg averages all heads of Stable Diffusion, over four resolutions).
     """
-    with memory_told():
-        engine.words(image, Query())
-        seen = engine.see(image)
-        attention = engine.attend(seen, Wording(engine.models.backbone.tokenize(""), ()))
-        initial = merge(attention.among, config)
-        refined = brightest(refine(initial, attention.broad, attention.among, engine.config.refine).scores)
-        return parted(refined, seen.size)
+    return engine.within_memory(lambda engine: _regions(engine, image, config))
+
+
+def _regions(engine: Engine, image: Image, config: MergingConfig) -> Regions:
+    engine.words(image, Query())
+    seen = engine.see(image)
+    attention = engine.attend(seen, Wording(engine.models.backbone.tokenize(""), ()))
+    initial = merge(attention.among, config)
+    refined = brightest(refine(initial, attention.broad, attention.among, engine.config.refine).scores)
+    return parted(refined, seen.size)
 
 
 def merge(attention: torch.Tensor, config: MergingConfig) -> torch.Tensor:

@@ -54,6 +54,7 @@ class Offering:
         self._metrics = metrics
         self._notes: deque[Note] = deque()
         self._bytes = 0
+        self._arrived: list[tuple[str, Offer]] = []  # packed elsewhere
         self._packed: deque[tuple[str, Offer]] = deque()  # the thread's own
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -75,10 +76,18 @@ class Offering:
                 self._metrics.offers.labels("dropped").inc()
         self._woken.set()
 
+    def add(self, project: str, packed: Sequence[Offer]) -> None:
+        """Have offers remembered that were packed elsewhere, and come back at once."""
+        with self._lock:
+            self._arrived.extend((project, offer) for offer in packed)
+        self._woken.set()
+
     def work_once(self) -> bool:
         """Store what waits; False where nothing does. Raises Unavailable; then it goes on waiting."""
         with self._lock:
             notes, self._notes, self._bytes = self._notes, deque(), 0
+            arrived, self._arrived = self._arrived, []
+        self._packed.extend(arrived)
         for note in notes:
             self._packed.append(note.packed())
         while len(self._packed) > MOST_OFFERS:
@@ -108,15 +117,20 @@ class Offering:
             else:
                 self._woken.wait()
             self._woken.clear()
-            try:
-                self.work_once()
-                failures = 0
-            except Unavailable as error:
-                failures += 1
-                logger.warning("%d offers wait for the database: %s", len(self._packed), error)
-            except Exception as error:  # the boundary of the thread; what it was about is forgotten
-                self._packed.clear()
-                logger.error("Offers are left out: %s", problem(error).message)
+            failures = 0 if self._attempt() else failures + 1
+        self._attempt()  # what came while the last ones were stored
+
+    def _attempt(self) -> bool:
+        """Store what waits; whether the database took it."""
+        try:
+            self.work_once()
+        except Unavailable as error:
+            logger.warning("%d offers wait for the database: %s", len(self._packed), error)
+            return False
+        except Exception as error:  # the boundary of the thread; what it was about is forgotten
+            self._packed.clear()
+            logger.error("Offers are left out: %s", problem(error).message)
+        return True
 
 
 def phrase_of(region: Region, request: Request) -> str:

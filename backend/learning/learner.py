@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 LOOK = 60.0  # seconds between two looks for an occasion
 REST, LONGEST_REST = 600.0, 86_400.0  # seconds that a project rests after a failure; each one doubles them
+ENDING = 8.0  # seconds that the end of the thread is waited for; ours
 ASKED = "Start Training"
 
 Sync = Callable[[str], object]  # reads a project again through Label Studio's API
@@ -50,11 +51,14 @@ class Learner:
         self._woken.set()
 
     def close(self) -> None:
-        """End the thread; learning that is under way ends where the lane is closed."""
+        """End the thread; learning that is under way ends where the lane is stopped.
+
+        Where a project is just read again, or models are waited for, nobody waits for that: it is begun anew.
+        """
         self._closed.set()
         self._woken.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(ENDING)
 
     def work_once(self) -> None:
         """Learn from every project that there is an occasion for. Nothing is raised: what fails is told."""
@@ -64,8 +68,9 @@ class Learner:
                 self._attempt(occasion)
 
     def _work(self) -> None:
-        self._sync_all()
+        synced = False
         while not self._closed.is_set():
+            synced = synced or self._sync_all()
             self.work_once()
             self._woken.wait(LOOK)
             self._woken.clear()
@@ -105,18 +110,20 @@ class Learner:
         self._rests[project] = time.monotonic() + seconds, seconds
         logger.warning("Project %s is not learned from for %.0f minutes: %s", project, seconds / 60, reason)
 
-    def _sync_all(self) -> None:
-        """At the start: events were lost while nobody listened."""
+    def _sync_all(self) -> bool:
+        """At the start, events were lost while nobody listened; whether the database knew of which projects."""
         if self._sync is None:
-            return
+            return True
         try:
             with self._school.database.reading() as connection:
                 keys = [project.key for project in projects.all_projects(connection)]
         except Exception as error:  # the boundary of the thread: events go on telling
             logger.warning("No project is read again: %s", problem(error).message)
-            return
+            return False
         for key in keys:
-            self._read_again(key)
+            if not self._closed.is_set():
+                self._read_again(key)
+        return True
 
     def _read_again(self, project: str) -> None:
         """Repair what events missed; where that fails, what is known has to do."""

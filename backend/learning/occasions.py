@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
 from backend.store import revisions
+from backend.store.runs import holds, now
 from backend.store.tables import annotations as live
 from backend.store.tables import runs
 
@@ -34,10 +35,11 @@ def occasions(connection: Connection, every: int, lease_seconds: float) -> tuple
 
 def _interrupted(connection: Connection, lease_seconds: float) -> Iterator[Occasion]:
     """Runs whose lease is over. Each interruption makes the next one wait longer: it may be learning that kills us."""
-    now = datetime.now(UTC)
-    for run in connection.execute(select(runs).where(runs.c.finished.is_(None), runs.c.expires < now)).all():
+    moment = now(connection)
+    for run in connection.execute(select(runs).where(runs.c.finished.is_(None))).all():
         rest = timedelta(seconds=lease_seconds * min(run.attempt - 1, MOST_LEASES))
-        if run.expires + rest < now:
+        rested = run.expires + rest < moment or run.expires > moment  # that is, the clock was set back
+        if rested and not holds(run.expires, moment, lease_seconds):
             yield Occasion(run.project, "a run was interrupted")
 
 
@@ -52,7 +54,7 @@ def _grown(connection: Connection, every: int) -> Iterator[Occasion]:
 def _new(connection: Connection, project: str, count: int) -> int:
     """How many annotations were made, changed or deleted since the project was judged last."""
     done = select(runs.c.basis_count, runs.c.started).where(runs.c.project == project, runs.c.finished.is_not(None))
-    last = connection.execute(done.order_by(runs.c.finished.desc(), runs.c.id.desc()).limit(1)).one_or_none()
+    last = connection.execute(done.order_by(runs.c.id.desc()).limit(1)).one_or_none()
     if last is None:
         return count
     changed = select(func.count()).where(live.c.project == project, live.c.updated > last.started)

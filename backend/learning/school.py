@@ -113,5 +113,6 @@ class School:
                 number = revisions.adopt(connection, run.project, draft, run.parent)
             runs.finish(connection, run, runs.Verdict(number, verdict.figures, verdict.reason))
         outcome = "nothing is changed" if number is None else f"revision {number} is in force"
-        logger.info("Project %s: %s: %s", run.project, outcome, verdict.reason)
+        logger.info("Project %s: %s", run.project, outcome)
+        logger.debug("The reason: %s", verdict.reason)  # which may quote what was typed; the project's page has it, too
         return number

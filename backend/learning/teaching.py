@@ -25,7 +25,6 @@ from model.values import Lesson
 logger = logging.getLogger(__name__)
 
 PROJECTS = 200  # whose lessons are kept in memory, a few hundred kilobytes each
-AWAY = 5.0  # seconds that a database which did not answer is left alone: no click waits for it twice
 QUIET = 60.0  # seconds between two lines of the log, and of the page
 
 
@@ -57,11 +56,14 @@ class Teaching:
     """
 
     def __init__(self, database: Database, naming: Naming, failures: Counter, journal: Journal) -> None:
-        """`failures` counts requests that were answered by a revision that may not be the one in force."""
+        """A click waits for `database`, which should be hurried and sparing.
+
+        `failures` counts requests that were answered by a revision that may not be the one in force.
+        """
         self._database, self._naming, self._failures, self._journal = database, naming, failures, journal
         self._known: LRUCache[str, InForce] = LRUCache(PROJECTS)
         self._lock = threading.Lock()
-        self._next_look, self._next_line = 0.0, 0.0
+        self._next_line = 0.0
 
     def version(self, project: str) -> str:
         """The model version of a project: "<base>", or "<base>-r<number>" where something is learned."""
@@ -70,15 +72,9 @@ class Teaching:
     def in_force(self, project: str) -> InForce:
         """The revision in force, at the price of one small question to the database."""
         known = self._last_known(project)
-        if time.monotonic() < self._next_look:
-            self._failures.inc()
-            return known
         try:
             return self._keep(project, self._looked_up(project, known))
-        except Unavailable as error:  # predictions go on without a database
-            self._next_look = time.monotonic() + AWAY
-            self._complain(project, error)
-        except Misconfigured as error:
+        except (Unavailable, Misconfigured) as error:  # predictions go on without a database
             self._complain(project, error)
         return known
 

@@ -57,6 +57,15 @@ def explained(error: DBAPIError | NoConnectionLeft, url: URL) -> str:
     return f"The database {_place(url)} {what}" if what else ""
 
 
+def is_away(error: DBAPIError) -> bool:
+    """Whether nobody answered who could be asked; False where a server, or a file, answered and will not have us."""
+    answered = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    if answered or not isinstance(error, OperationalError):
+        return False
+    said = str(error.orig)  # psycopg has no code for what a server says before the connection stands, only its words
+    return "FATAL" not in said or "starting up" in said or "shutting down" in said
+
+
 def _told(error: DBAPIError | NoConnectionLeft) -> str:
     if isinstance(error, NoConnectionLeft):
         return "is asked by more threads than it has connections for: try again"

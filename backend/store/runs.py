@@ -66,16 +66,16 @@ def claim(connection: Connection, project: str, basis: Basis, owner: str, lease_
     revision in force. `owner` has to be unique among processes, and among lives of one process. Unfinished runs on
     other grounds are given up.
     """
-    standing, now = locked(connection, project), _now(connection)
+    standing, moment = locked(connection, project), now(connection)
     for other in connection.execute(_unfinished(project)).all():
-        if other.owner != owner and other.expires > now:
+        if other.owner != owner and holds(other.expires, moment, lease_seconds):
             return None
         if _grounds(other) != (basis.digest, standing.number, standing.era):
             connection.execute(runs.delete().where(runs.c.id == other.id))
-    until = now + timedelta(seconds=lease_seconds)
+    until = moment + timedelta(seconds=lease_seconds)
     same = connection.execute(_on(project, basis, standing)).one_or_none()
     if same is None:
-        return _start(connection, project, basis, standing, (owner, now, until))
+        return _start(connection, project, basis, standing, (owner, moment, until))
     return None if same.finished is not None else _take_over(connection, same, owner, until)
 
 
@@ -85,7 +85,7 @@ def beat(connection: Connection, run: Run, lease_seconds: float, doing: str = ""
     Raises: LostLease.
     """
     _held(connection, run)
-    until = _now(connection) + timedelta(seconds=lease_seconds)
+    until = now(connection) + timedelta(seconds=lease_seconds)
     connection.execute(runs.update().where(runs.c.id == run.id).values(expires=until, doing=doing))
 
 
@@ -112,7 +112,7 @@ def finish(connection: Connection, run: Run, verdict: Verdict) -> None:
     _held(connection, run)
     reached = {"revision": verdict.revision, "figures": dict(verdict.figures), "reason": verdict.reason}
     done = runs.update().where(runs.c.id == run.id)
-    connection.execute(done.values(finished=datetime.now(UTC), doing="", **reached))
+    connection.execute(done.values(finished=now(connection), doing="", **reached))
     connection.execute(steps.delete().where(steps.c.run == run.id))
 
 
@@ -122,7 +122,7 @@ def abandon(connection: Connection, run: Run) -> None:
     Raises: LostLease.
     """
     _held(connection, run)
-    connection.execute(runs.update().where(runs.c.id == run.id).values(expires=_now(connection), doing=""))
+    connection.execute(runs.update().where(runs.c.id == run.id).values(expires=now(connection), doing=""))
 
 
 def current(connection: Connection, project: str) -> Run | None:
@@ -132,9 +132,24 @@ def current(connection: Connection, project: str) -> Run | None:
 
 
 def verdicts(connection: Connection, project: str) -> tuple[Judged, ...]:
-    """Every finished run, oldest first."""
+    """Every finished run, oldest first; a project's runs end in the order of their ids, whatever the clock says."""
     done = select(runs).where(runs.c.project == project, runs.c.finished.is_not(None))
-    return tuple(map(_judged, connection.execute(done.order_by(runs.c.finished, runs.c.id))))
+    return tuple(map(_judged, connection.execute(done.order_by(runs.c.id))))
+
+
+def holds(expires: datetime, moment: datetime, lease_seconds: float) -> bool:
+    """Whether a lease holds. One that reaches further than any does was given before the clock was set back.
+
+    That one counts as run out: its owner, if it lives, renews it before long or finds out that it lost it.
+    """
+    return moment < expires <= moment + timedelta(seconds=lease_seconds)
+
+
+def now(connection: Connection) -> datetime:
+    """The time by the clock that all who share the database share: the server's, or this machine's for a file."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(select(func.clock_timestamp(type_=Moment))).scalar_one()
+    return datetime.now(UTC)
 
 
 def _unfinished(project: str) -> Any:
@@ -153,7 +168,7 @@ def _grounds(row: Row[Any]) -> tuple[str, int, int]:
 def _start(
     connection: Connection, project: str, basis: Basis, standing: Standing, lease: tuple[str, datetime, datetime]
 ) -> Run:
-    owner, now, until = lease
+    owner, started, until = lease
     row = {
         "project": project,
         "basis_count": basis.count,
@@ -162,7 +177,7 @@ def _start(
         "era": standing.era,
         "owner": owner,
         "attempt": 1,
-        "started": now,
+        "started": started,
         "expires": until,
         "doing": "",
     }
@@ -179,13 +194,6 @@ def _held(connection: Connection, run: Run) -> None:
     mine = runs.c.id == run.id, runs.c.owner == run.owner, runs.c.attempt == run.attempt, runs.c.finished.is_(None)
     if connection.scalar(select(runs.c.id).where(*mine).with_for_update()) is None:
         raise LostLease(f"Run {run.id} of project {run.project} is somebody else's now, or over")
-
-
-def _now(connection: Connection) -> datetime:
-    """The time by the clock that all who share the database share: the server's, or this machine's for a file."""
-    if connection.dialect.name == "postgresql":
-        return connection.execute(select(func.clock_timestamp(type_=Moment))).scalar_one()
-    return datetime.now(UTC)
 
 
 def _run(row: Row[Any]) -> Run:

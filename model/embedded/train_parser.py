@@ -202,7 +202,8 @@ def _restore(nlp: Language, optimizer: Optimizer, work: Path) -> int:
     """Epochs already done. The optimizer knows layers by running numbers, which start elsewhere in another process."""
     if not (work / "checkpoint").exists():
         return 0
-    state: dict[str, Any] = pickle.loads((work / "checkpoint").read_bytes())
+    # A file of our own, from a run that was interrupted.
+    state: dict[str, Any] = pickle.loads((work / "checkpoint").read_bytes())  # nosec B301
     nlp.from_bytes(state["params"])
     layers = _layers(nlp)
     for layer, grads in zip(layers, state["grads"], strict=True):

@@ -33,6 +33,12 @@ def test_an_http_error_keeps_status_and_description() -> None:
     assert problem(RequestEntityTooLarge("40 MB")) == Problem(413, "40 MB", "HTTP")
 
 
+def test_missing_memory_outside_the_engine_is_no_bug() -> None:
+    trouble = problem(MemoryError("Unable to allocate 300 MiB"))
+    assert (trouble.status, trouble.kind) == (507, "OutOfMemory")
+    assert "use a smaller picture" in trouble.message
+
+
 def test_a_bug_gets_an_id_in_the_answer_and_its_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         trouble = problem(KeyError("secret detail"))

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from model.embedded import scenes
 from model.embedded.scenes import Scene
-from model.engine import Engine, memory_told
-from model.errors import BadImage, BadQuery, OutOfMemory
+from model.engine import Engine
+from model.errors import BadImage, BadQuery
 from model.evaluation.figures import union
 from model.evaluation.questions import around, click
 from model.fingerprint import freeze
@@ -139,12 +138,6 @@ def test_texts_that_cannot_be_answered_are_refused_with_advice(engine: Engine, t
 def test_a_picture_without_colours_is_refused(engine: Engine) -> None:
     with pytest.raises(BadImage, match="shape"):
         engine.segment(np.zeros((64, 64), np.uint8), Query((Clause("a circle"),)))
-
-
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), MemoryError()])
-def test_missing_memory_is_told_in_words(error: Exception) -> None:
-    with pytest.raises(OutOfMemory, match="use a smaller picture"), memory_told():
-        raise error
 
 
 def test_a_query_that_asks_for_nothing_finds_nothing(engine: Engine) -> None:

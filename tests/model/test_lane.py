@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
@@ -292,19 +293,20 @@ def test_learning_gives_way_to_everything_else_and_says_nothing_of_how_long_they
     assert done == [*urgent, Priority.LEARNING]
 
 
-def test_closing_ends_learning_where_it_gives_way() -> None:
+@pytest.mark.parametrize("priority", [Priority.PREFETCH, Priority.LEARNING])
+def test_closing_ends_what_nobody_waits_for_where_it_gives_way(priority: Priority) -> None:
     lane = Lane(capacity=3)
     begun, go, outcome = threading.Event(), threading.Event(), Future[str]()
 
-    def learn() -> None:
+    def work() -> None:
         begun.set()
         assert go.wait(5)
         while True:
-            lane.give_way(Priority.LEARNING)
+            lane.give_way(priority)
 
     def run() -> None:
         try:
-            lane.run(learn, Priority.LEARNING)
+            lane.run(work, priority)
         except Busy as error:
             outcome.set_result(str(error))
 
@@ -313,3 +315,27 @@ def test_closing_ends_learning_where_it_gives_way() -> None:
     go.set()
     lane.close()
     assert "stopping" in outcome.result(5)
+
+
+def test_a_job_that_still_waits_when_its_time_is_over_is_dropped(lane: Lane) -> None:
+    blocker = Blocker(lane)
+    with pytest.raises(Busy, match="Others were served first for too long"):
+        lane.run(lambda: 1, Priority.PREANNOTATION, until=time.monotonic() + 0.02)
+    assert lane.depth == 0
+    blocker.release()
+    assert lane.run(lambda: 2, Priority.PREANNOTATION, until=time.monotonic() + 60) == 2
+
+
+def test_a_job_whose_time_is_over_ends_at_its_next_step(lane: Lane) -> None:
+    until, steps = time.monotonic() + 0.02, 0
+
+    def job() -> None:
+        nonlocal steps
+        while True:
+            lane.give_way(Priority.PREANNOTATION)
+            steps += 1
+
+    with pytest.raises(Busy, match="Others were served first for too long"):
+        lane.run(job, Priority.PREANNOTATION, until=until)
+    assert steps > 0
+    assert time.monotonic() > until

@@ -14,7 +14,7 @@ from backend.regions import Region
 from backend.store import offers
 from backend.store.database import Database
 from model.errors import Unavailable
-from model.packed import unpack
+from model.packed import pack, unpack
 from model.values import Clause, Query, Segment
 from tests.backend.corrections.told import KEY, metrics, square
 
@@ -39,6 +39,15 @@ def test_offers_are_remembered_with_the_text_that_they_answer(database: Database
     assert {name: offer.phrase for name, offer in found.items()} == {"a": "the ring", "b": ""}
     assert (found["a"].task, found["a"].label, found["a"].version) == ("12", "Ring", "v1")
     assert np.array_equal(unpack(found["a"].mask), square())
+    assert not offered.work_once()
+
+
+def test_offers_that_were_packed_elsewhere_are_remembered_too(database: Database) -> None:
+    offered = Offering(database, metrics())
+    offered.add(KEY, [Offer("a", "12", "Ring", "the ring", pack(square()), "v1")])
+    offered.note(KEY, "12", [region("b")], REQUEST, "v1")
+    assert offered.work_once()
+    assert remembered(database, "a", "b").keys() == {"a", "b"}
     assert not offered.work_once()
 
 

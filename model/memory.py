@@ -1,0 +1,44 @@
+"""Too little memory: which errors say so, and how what they hold is given back."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+
+import torch
+
+from model.cache import Cache
+
+TOLD = "too little memory for this picture: use a smaller picture, or smaller models"
+# What torch's allocators, CUDA's libraries, OpenCV and oneDNN say: most have no class of their own for it, and oneDNN
+# does not even say why.
+SAYINGS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "insufficient memory",
+    "alloc_failed",
+    "could not create a primitive",
+    "could not create a memory",
+)
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that memory is short, on the accelerator or in the machine."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(saying in str(error).casefold() for saying in SAYINGS)
+
+
+def said(error: BaseException) -> str:
+    """An error in one line, for a log: the error itself would keep what its frames hold."""
+    return f"{type(error).__name__} {error}".splitlines()[0]
+
+
+def give_back(error: BaseException, cache: Cache) -> None:
+    """Free what a failed computation still holds, and what is only kept to be quick."""
+    traceback.clear_frames(error.__traceback__)  # their local variables hold tensors for as long as the error lives
+    cache.clear()
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -1,0 +1,40 @@
+"""The real server with an engine that waits at a gate: `python -m tests.backend.gated_server PORT GATE`.
+
+GATE is an address that is asked before each answer, and for each step of learning; a test decides when it answers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import requests
+
+from backend import app, serving, watchdog
+from backend.settings import read
+from model.values import Answer, Image, Query
+from tests.backend.colour_engine import ColourEngine
+
+
+class Gated(ColourEngine):
+    """Answers once the gate is open."""
+
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
+        requests.get(sys.argv[2], timeout=60)
+        return super().segment(image, query, give_way)
+
+
+def learn(_: object, __: object, ___: object, give_way: Callable[[], None]) -> None:
+    """Learn for ever."""
+    while True:
+        requests.get(sys.argv[2], timeout=60)
+        give_way()
+
+
+if __name__ == "__main__":
+    app.load_models = lambda _: Gated()  # type: ignore[assignment]
+    app._learn = learn  # type: ignore[assignment]
+    watchdog.LOOK = 0.1
+    serving.HEARTBEAT = int(os.environ.get("HEARTBEAT", serving.HEARTBEAT))
+    serving.Server(read(os.environ), "127.0.0.1", int(sys.argv[1])).run()
