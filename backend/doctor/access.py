@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.doctor.api import Api, Unanswered, parsed
 from backend.doctor.finding import Finding
-from backend.pictures.fetch import shown
+from backend.pictures.urls import shown
 
 SERVER, KEY = "Label Studio", "key"
 SET_URL = "Set ANYWORD_LABEL_STUDIO_URL, or give --url: without it, uploaded pictures cannot be fetched."

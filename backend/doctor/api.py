@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from backend.pictures.fetch import shown
+from backend.pictures.urls import shown
 
 SECONDS = 30.0  # Label Studio asks each model of a project itself, three times, before it lists them
 PAGE = 100

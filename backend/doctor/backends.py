@@ -11,7 +11,7 @@ import requests
 from backend.doctor import addresses
 from backend.doctor.api import Item, parsed
 from backend.doctor.finding import Finding
-from backend.pictures.fetch import shown
+from backend.pictures.urls import shown
 
 SECONDS = 5.0
 CONNECTED = ("CO", "PR", "TR")  # Label Studio's states of a model that works

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backend import label_config
-from backend.doctor import access, backends, webhooks
+from backend.app import image_source
+from backend.doctor import access, backends, pictures, webhooks
 from backend.doctor.api import Api, Item, Unanswered
 from backend.doctor.finding import Finding
 from backend.page.advice import advice
+from backend.pictures.images import Images
 from backend.settings import Settings
 from model.errors import Misconfigured
 
@@ -23,6 +25,7 @@ class Visit:
     """What is the same for all projects."""
 
     api: Api
+    images: Images
     version: str
     secret: str
     repair: bool
@@ -45,7 +48,9 @@ def examine(settings: Settings, repair: bool) -> Iterator[Finding]:
     if key.status != "ok":
         yield from _skipped("projects")
         return
-    yield from _projects(Visit(api, version, settings.webhook_secret, repair))
+    images = Images(image_source(settings))
+    yield from _projects(Visit(api, images, version, settings.webhook_secret, repair))
+    images.web.session.close()
 
 
 def _skipped(*names: str) -> Iterator[Finding]:
@@ -78,18 +83,21 @@ def _project(visit: Visit, project: Item, models: list[Item]) -> Iterator[Findin
             ours = True
             yield webhooks.examine(visit.api, int(project["id"]), backend.url, visit.secret, visit.repair)
     if ours:
-        yield from _config(f"{name}, labelling config", str(project.get("label_config") or ""))
+        yield from _config(visit, project, f"{name}, labelling config")
 
 
-def _config(name: str, xml: str) -> Iterator[Finding]:
+def _config(visit: Visit, project: Item, name: str) -> Iterator[Finding]:
+    """The labelling config, and the pictures that it speaks of."""
+    xml = str(project.get("label_config") or "")
     try:
         lines = advice(xml)
-        mask = label_config.read(xml).mask
+        config = label_config.read(xml)
     except Misconfigured as error:
         yield Finding(name, "problem", str(error), COPY)
         return
     if not lines:
-        yield Finding(name, "ok", f'masks go to "{mask.name}", and nothing is lacking')
+        yield Finding(name, "ok", f'masks go to "{config.mask.name}", and nothing is lacking')
     for line in lines:
         what, _, remedy = line.partition(": ")
         yield Finding(name, "warning", what, f"{remedy[:1].upper()}{remedy[1:]}" or COPY)
+    yield from pictures.examine(visit.api, visit.images, int(project["id"]), config.data_key)

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 
 from backend.problems import problem
 
@@ -28,7 +30,7 @@ class Errands:
     def send(self, errand: Errand) -> None:
         """Have something done, and come back at once."""
         with self._changed:
-            self._waiting.append(errand)
+            self._waiting.append(partial(copy_context().run, errand))  # its lines of the log name the same request
             self._changed.notify()
 
     def close(self) -> None:

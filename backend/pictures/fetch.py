@@ -1,169 +1,124 @@
-"""HTTP downloads within limits: time, bytes, redirects, and a key that only Label Studio's own origin gets to see."""
+"""HTTP downloads within limits: hosts, time, bytes, redirects, and a key that Label Studio's own origin alone sees."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import SplitResult, urljoin, urlsplit
+from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
+from backend.pictures.access_key import AccessKey, without_key
+from backend.pictures.addresses import Address, Reach
+from backend.pictures.pinned import Pinned, cut_off, seconds_until
+from backend.pictures.urls import joined, normal, origin, shown, split
 from model.errors import BadImage
 
 CHUNK = 1 << 16
 MAX_REDIRECTS = 5
-ACCESS_SECONDS = 240.0  # an access token lives for 300
-DEFAULT_PORTS = {"http": 80, "https": 443}
 CONTENT_TYPES = ("image/", "application/octet-stream", "binary/octet-stream")
 LOGIN_PATH = "/user/login/"
 
 Authorize = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port. Raises BadImage for an address that cannot be read."""
-    parts = _split(url)
-    return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme.lower())
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What holds for all hops of a download: whose host may be private, and when (by the clock) time is up."""
 
-
-def shown(url: str) -> str:
-    """The address without what may be secret in it: user, password, and the query with its signatures."""
-    parts = _split(url)
-    host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    return f"{parts.scheme}://{host}{parts.path}"[:200]
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  (read here, because reading it is what checks it)
-    except ValueError as error:
-        raise BadImage("image: the address cannot be read") from error
-    return parts
-
-
-def _joined(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise BadImage(f"image: {shown(url)} leads to an address that cannot be read") from error
-
-
-class AccessKey:
-    """Label Studio's key as an Authorization header.
-
-    A legacy token goes as it is; a personal access token is a refresh JWT, exchanged for an access token that is kept
-    for four minutes. Threads may share it.
-    """
-
-    def __init__(self, hostname: str, key: str, timeout_s: float) -> None:
-        self.hostname, self.key, self.timeout_s = hostname, key, timeout_s
-        self.renewable = key.count(".") == 2
-        self._lock = threading.Lock()
-        self._access, self._until = "", 0.0
-
-    def header(self) -> str:
-        """The header's value. Raises BadImage where Label Studio does not take the personal access token."""
-        if not self.renewable:
-            return f"Token {self.key}"
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._access, self._until = self._refresh(), time.monotonic() + ACCESS_SECONDS
-            return f"Bearer {self._access}"
-
-    def expire(self, header: str) -> None:
-        """Forget the access token behind this header, which the server has refused."""
-        with self._lock:
-            if header == f"Bearer {self._access}":
-                self._until = 0.0
-
-    def _refresh(self) -> str:
-        url = f"{self.hostname.rstrip('/')}/api/token/refresh/"
-        try:
-            answer = requests.post(
-                url, json={"refresh": self.key}, timeout=self.timeout_s, allow_redirects=False, auth=_without_key
-            )
-            access = answer.json().get("access") if answer.ok else None
-        except (requests.RequestException, ValueError, AttributeError) as error:
-            raise BadImage(f"image: the access token cannot be renewed at {shown(url)}") from error
-        if not isinstance(access, str):
-            raise BadImage(
-                f"image: {answer.status_code} from {shown(url)}, check the personal access token in "
-                "ANYWORD_LABEL_STUDIO_API_KEY"
-            )
-        return access
-
-
-def _without_key(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """No key; without this, requests would look one up in the user's .netrc."""
-    return request
+    studio: str
+    until: float
 
 
 class Web:
     """Downloads pictures. `hostname` is the configured Label Studio, the only place that gets the key."""
 
-    def __init__(self, hostname: str, api_key: str, max_bytes: int, timeout_s: float) -> None:
-        self.hostname, self.max_bytes, self.timeout_s = hostname, max_bytes, timeout_s
+    def __init__(self, hostname: str, api_key: str, reach: Reach, max_bytes: int, timeout_s: float) -> None:
+        self.hostname, self.reach, self.max_bytes, self.timeout_s = hostname, reach, max_bytes, timeout_s
         self.key = AccessKey(hostname, api_key, timeout_s) if hostname and api_key else None
         self.session = requests.Session()
         self.session.headers["Accept-Encoding"] = "identity"  # so that the cap counts what arrives
+        self.pinned = Pinned(pool_maxsize=32)
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+            self.session.mount(scheme, self.pinned)
 
-    def get(self, url: str, kinds: tuple[str, ...] = CONTENT_TYPES) -> bytes:
+    def get(self, url: str, kinds: tuple[str, ...] = CONTENT_TYPES, announced: str = "") -> bytes:
         """The body behind an address, redirects followed; `kinds` are the beginnings of content types that are taken.
 
-        Raises BadImage for anything but a body of such a kind and of legal size.
+        `announced` is Label Studio's own word for its address, which may be private where none is configured. Raises
+        BadImage for anything but a body of such a kind and of legal size, in time, from a host that is open to us.
         """
-        deadline = time.monotonic() + self.timeout_s
+        errand = _Errand(self.hostname or announced, time.monotonic() + self.timeout_s)
+        url = normal(url)
         own = self._is_own(url)
         try:
-            response = self._answer(url, own)
+            response = self._answer(url, own, errand)
             for _ in range(MAX_REDIRECTS):
                 if not response.is_redirect:
                     break
                 url = self._redirected(url, response)
                 own = own and self._is_own(url)  # once elsewhere, the key stays out even on the way back
-                response = self._answer(url, own)
+                response = self._answer(url, own, errand)
             with response:
                 self._check(response, url, own, kinds)
-                return self._body(response, url, deadline)
+                if time.monotonic() > errand.until:
+                    raise BadImage(self._late(url))
+                return self._body(response, url, errand)
         except (requests.RequestException, HTTPError) as error:
-            raise BadImage(self._trouble(error, url)) from error
+            raise BadImage(self._trouble(error, url, errand)) from error
 
     def _is_own(self, url: str) -> bool:
         return bool(self.hostname) and origin(url) == origin(self.hostname)
 
-    def _answer(self, url: str, own: bool) -> requests.Response:
+    def _answer(self, url: str, own: bool, errand: _Errand) -> requests.Response:
         """Ask once; ask again with a new access token where the old one is refused."""
         key = self.key if own else None
         if key is None:
-            return self._ask(url, None if _split(url).username else _without_key)
+            return self._ask(url, None if split(url).username else without_key, errand)
         header = key.header()
-        response = self._ask(url, _with_key(header))
+        response = self._ask(url, _with_key(header), errand)
         if response.status_code != HTTPStatus.UNAUTHORIZED or not key.renewable:
             return response
         response.close()
         key.expire(header)
-        return self._ask(url, _with_key(key.header()))
+        return self._ask(url, _with_key(key.header()), errand)
 
-    def _ask(self, url: str, auth: Authorize | None) -> requests.Response:
+    def _ask(self, url: str, auth: Authorize | None, errand: _Errand) -> requests.Response:
         """One request, its body not read yet; `Session.send` would read the whole body of a redirect."""
         prepared = self.session.prepare_request(requests.Request("GET", url, auth=auth))
-        settings = self.session.merge_environment_settings(url, {}, True, None, None)
-        return self.session.get_adapter(url).send(prepared, timeout=self.timeout_s, **settings)  # type: ignore[arg-type]
+        settings: dict[str, Any] = {**self.session.merge_environment_settings(url, {}, True, None, None)}
+        proxied = select_proxy(url, settings["proxies"]) is not None
+        addresses = self._addresses(url, proxied, errand.studio)
+        if proxied:  # it looks the name up itself, so there is nothing to pin
+            return self.pinned.send(prepared, timeout=seconds_until(errand.until), **settings)
+        return self.pinned.send_to(addresses, prepared, errand.until, settings)
+
+    def _addresses(self, url: str, proxied: bool, studio: str) -> tuple[Address, ...]:
+        """The addresses of the host, all of them open to us."""
+        host = split(url).hostname or ""
+        addresses = self._found(url, host, proxied)
+        trusted = bool(studio) and origin(url) == origin(studio)
+        if where := self.reach.refusal(host, addresses, trusted):
+            raise BadImage(f"image: {shown(url)} is at {where}")
+        return addresses
+
+    def _found(self, url: str, host: str, proxied: bool) -> tuple[Address, ...]:
+        try:
+            return tuple(self.reach.look_up(host, proxied))
+        except (OSError, UnicodeError) as error:
+            if proxied:
+                return ()
+            raise BadImage(f"image: {shown(url)} cannot be reached (no host of this name is known)") from error
 
     def _redirected(self, url: str, response: requests.Response) -> str:
         response.close()
-        target = _joined(url, response.headers["Location"])
-        if _split(target).scheme.lower() not in DEFAULT_PORTS:
-            raise BadImage(f"image: {shown(url)} leads to an address that is not http")
-        if _split(target).path.endswith(LOGIN_PATH):
+        target = joined(url, response.headers["Location"])
+        if split(target).path.endswith(LOGIN_PATH):
             raise BadImage(self._refusal(HTTPStatus.UNAUTHORIZED, url, self._is_own(url)))
         return target
 
@@ -173,27 +128,36 @@ class Web:
         content_type = response.headers.get("Content-Type", "").lower()
         if content_type and not content_type.startswith(kinds):
             raise BadImage(f"image: {shown(url)} is no picture but {content_type.partition(';')[0][:60]}")
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding != "identity":
+            raise BadImage(f"image: {shown(url)} comes packed ({encoding[:60]}), which was not asked for")
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self.max_bytes:
             raise BadImage(self._too_large(url))
 
-    def _body(self, response: requests.Response, url: str, deadline: float) -> bytes:
+    def _body(self, response: requests.Response, url: str, errand: _Errand) -> bytes:
         """Read what arrives, as it arrives: headers may lie about the length, and a server may dawdle."""
         body = bytearray()
-        while chunk := response.raw.read1(CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > self.max_bytes:
-                raise BadImage(self._too_large(url))
-            if time.monotonic() > deadline:
-                raise BadImage(f"image: {shown(url)} took longer than {self.timeout_s:g} s")
+        with cut_off(seconds_until(errand.until), response.raw.shutdown):
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                body += chunk
+                if len(body) > self.max_bytes:
+                    raise BadImage(self._too_large(url))
+        if time.monotonic() > errand.until:
+            raise BadImage(f"image: {shown(url)} took longer than {self.timeout_s:g} s")
         return bytes(body)
+
+    def _late(self, url: str) -> str:
+        return f"image: no answer from {shown(url)} within {self.timeout_s:g} s"
 
     def _too_large(self, url: str) -> str:
         return f"image: {shown(url)} is larger than {self.max_bytes / 1e6:g} MB"
 
-    def _trouble(self, error: Exception, url: str) -> str:
-        if isinstance(error, requests.Timeout | Urllib3Timeout):
-            return f"image: no answer from {shown(url)} within {self.timeout_s:g} s"
+    def _trouble(self, error: Exception, url: str, errand: _Errand) -> str:
+        if isinstance(error, requests.Timeout | Urllib3Timeout) or time.monotonic() > errand.until:
+            return self._late(url)
+        if isinstance(error, HTTPError):  # of the body: what goes wrong before is told by requests
+            return f"image: {shown(url)} broke off before its end"
         return f"image: {shown(url)} cannot be reached ({type(error).__name__})"
 
     def _refusal(self, status: int, url: str, own: bool) -> str:
@@ -203,6 +167,8 @@ class Web:
             return said
         if not self.hostname:
             return f"{said}, set ANYWORD_LABEL_STUDIO_URL and ANYWORD_LABEL_STUDIO_API_KEY"
+        if self._is_own(url) and not own:
+            return f"{said}, which gets no key on the way back from another host"
         if not own:
             return f"{said}, which gets no key because it is not ANYWORD_LABEL_STUDIO_URL"
         return f"{said}, {'check' if self.key else 'set'} ANYWORD_LABEL_STUDIO_API_KEY"

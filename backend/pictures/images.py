@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import io
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-import numpy as np
-from PIL import Image as Picture
-from PIL import ImageOps
-
-from backend.pictures.fetch import Web, origin
+from backend.pictures.addresses import Reach
+from backend.pictures.buckets import Buckets, Location
+from backend.pictures.decoding import decode
+from backend.pictures.fetch import Web
+from backend.pictures.local_files import local_file, local_path
 from backend.pictures.picture_cache import PictureCache, PictureFile
+from backend.pictures.urls import origin
 from model.errors import BadImage
 from model.values import Image
 
 CLOUD_SCHEMES = ("s3", "gs", "azure-blob", "azure_blob")
-LOCAL_FILES = "/data/local-files/"
+NEITHER = "image: the address is neither a link nor a path on Label Studio"
 MEGA = 1_000_000
 
 
@@ -31,7 +29,8 @@ class ImageSource:
 
     `hostname` is Label Studio's address (with its sub-path, if any), which alone gets the `api_key`; `local_files_root`
     is the folder that Label Studio serves as local files, empty to ask Label Studio for them; `max_bytes` counts the
-    file, `max_pixels` the picture; `timeout_s` is in seconds; `cache_bytes` bounds the decoded pictures that are kept.
+    file, `max_pixels` the picture; `timeout_s` is in seconds; `cache_bytes` bounds the decoded pictures that are kept;
+    `reach` says which hosts are open besides Label Studio's, `buckets` which places in cloud storage are read directly.
     """
 
     hostname: str = ""
@@ -41,6 +40,8 @@ class ImageSource:
     max_pixels: int = 100 * MEGA
     timeout_s: float = 10.0
     cache_bytes: int = 256 * MEGA
+    reach: Reach = field(default_factory=Reach)
+    buckets: tuple[Location, ...] = ()
 
 
 class Images:
@@ -48,7 +49,9 @@ class Images:
 
     def __init__(self, source: ImageSource) -> None:
         self.source = source
-        self.web = Web(_with_scheme(source.hostname), source.api_key, source.max_bytes, source.timeout_s)
+        hostname = _with_scheme(source.hostname)
+        self.web = Web(hostname, source.api_key, source.reach, source.max_bytes, source.timeout_s)
+        self.buckets = Buckets(source.buckets, source.max_bytes, source.timeout_s)
         self.cache = PictureCache(source.cache_bytes, partial(decode, max_pixels=source.max_pixels))
 
     def load(self, url: str, *, task_id: int | None = None, hostname: str | None = None) -> Image:
@@ -66,69 +69,24 @@ class Images:
         if scheme == "data":
             address = hashlib.blake2b(url.encode(errors="replace"), digest_size=16).hexdigest()
             return PictureFile(f"data:{address}", "itself", partial(_data_uri, url, self.source.max_bytes))
+        if self.buckets.hold(url):
+            return PictureFile(url, None, partial(self.buckets.get, url))
         if scheme in CLOUD_SCHEMES:
-            return self._on_web(_on_server(server, _presign_path(url, task_id)))
+            return self._on_web(_on_server(server, _presign_path(url, task_id)), server)
         if scheme in ("http", "https"):
             known = [_with_scheme(name) for name in (self.source.hostname, hostname) if name]
             if origin(url) not in [origin(name) for name in known]:
-                return self._on_web(url)
+                return self._on_web(url, server)
             url = _path_and_query(url)
-        path = _local_path(url, self.source.local_files_root)
-        return self._on_web(_on_server(server, url)) if path is None else self._on_disk(path)
+        elif scheme not in ("", "file"):
+            raise BadImage(NEITHER)
+        path = local_path(url, self.source.local_files_root)
+        if path is not None:
+            return local_file(path, self.source.local_files_root, self.source.max_bytes)
+        return self._on_web(_on_server(server, url), server)
 
-    def _on_web(self, url: str) -> PictureFile:
-        return PictureFile(url, None, partial(self.web.get, url))
-
-    def _on_disk(self, path: Path) -> PictureFile:
-        """A file below the root; links are followed before that is checked."""
-        file = path.resolve()
-        if not file.is_relative_to(Path(self.source.local_files_root).resolve()):
-            raise BadImage(f"image: {path.name} lies outside ANYWORD_LOCAL_FILES_ROOT")
-        if not file.is_file():
-            raise BadImage(f"image: there is no file {path.name} in ANYWORD_LOCAL_FILES_ROOT")
-        state = file.stat()
-        if state.st_size > self.source.max_bytes:
-            raise BadImage(f"image: {path.name} is larger than {self.source.max_bytes / MEGA:g} MB")
-        return PictureFile(f"file:{file}", (state.st_mtime_ns, state.st_size, state.st_ino), partial(_bytes_of, file))
-
-
-def _bytes_of(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise BadImage(f"image: {file.name} cannot be read ({error.strerror})") from error
-
-
-def decode(data: bytes, max_pixels: int) -> Image:
-    """The picture (H, W, 3) RGB in a file's bytes: upright, 8 bits, on white where it is transparent.
-
-    Raises BadImage for more pixels than `max_pixels`, before any of them is decoded, and for what is no picture.
-    """
-    try:
-        picture = Picture.open(io.BytesIO(data))
-    except (Picture.DecompressionBombError, Picture.DecompressionBombWarning) as error:
-        raise BadImage(f"image: more than {max_pixels / MEGA:g} megapixels") from error
-    except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        raise BadImage("image: the file is damaged or no picture") from error
-    if picture.width * picture.height > max_pixels:
-        raise BadImage(
-            f"image: {picture.width} x {picture.height} pixels are more than {max_pixels / MEGA:g} megapixels"
-        )
-    try:
-        ImageOps.exif_transpose(picture, in_place=True)
-        return np.array(_as_rgb(picture))
-    except Exception as error:
-        raise BadImage("image: the file is damaged") from error
-
-
-def _as_rgb(picture: Picture.Image) -> Picture.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Picture.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture if picture.mode == "RGB" else picture.convert("RGB")
-    ground = Picture.new("RGBA", picture.size, "white")
-    ground.alpha_composite(picture.convert("RGBA"))
-    return ground.convert("RGB")
+    def _on_web(self, url: str, server: str) -> PictureFile:
+        return PictureFile(url, None, partial(self.web.get, url, announced=server))
 
 
 # Addresses
@@ -152,7 +110,7 @@ def _path_and_query(url: str) -> str:
 def _on_server(server: str, path: str) -> str:
     """The address of a path on Label Studio, which may already begin with the sub-path of its deployment."""
     if not path.startswith("/"):
-        raise BadImage("image: the address is neither a link nor a path on Label Studio")
+        raise BadImage(NEITHER)
     if not server:
         raise BadImage("image: the address is relative, set ANYWORD_LABEL_STUDIO_URL")
     prefix = urlsplit(server).path.rstrip("/")
@@ -163,20 +121,7 @@ def _on_server(server: str, path: str) -> str:
 def _presign_path(uri: str, task_id: int | None) -> str:
     if not isinstance(task_id, int):
         raise BadImage("image: a picture in cloud storage needs a task with an id")
-    return f"/tasks/{task_id}/presign/?fileuri={base64.urlsafe_b64encode(uri.encode()).decode()}"
-
-
-def _local_path(url: str, root: str) -> Path | None:
-    """The file that an address means, if a root is configured and it names one; it may still lie outside the root."""
-    if not root or "\0" in unquote(url):
-        return None
-    path, _, query = url.partition("?")
-    if path.endswith(LOCAL_FILES):
-        return Path(root, parse_qs(query).get("d", [""])[0])
-    if _scheme(url) == "file":
-        return Path(root, unquote(url.partition("://")[2]))
-    named = Path(root, url)
-    return named if not url.startswith("/") or named.is_relative_to(root) else None
+    return f"/tasks/{task_id}/presign/?fileuri={base64.urlsafe_b64encode(uri.encode(errors='replace')).decode()}"
 
 
 def _data_uri(uri: str, max_bytes: int) -> bytes:
@@ -185,9 +130,7 @@ def _data_uri(uri: str, max_bytes: int) -> bytes:
         raise BadImage("image: the data URI holds no picture")
     if len(body) * 3 // 4 > max_bytes:
         raise BadImage(f"image: the data URI is larger than {max_bytes / MEGA:g} MB")
-    if not head.lower().endswith(";base64"):
-        return unquote_to_bytes(body)
     try:
-        return base64.b64decode(unquote(body))
-    except binascii.Error as error:
+        return base64.b64decode(unquote(body)) if head.lower().endswith(";base64") else unquote_to_bytes(body)
+    except ValueError as error:
         raise BadImage("image: the data URI is damaged") from error

@@ -47,13 +47,21 @@ class PictureCache:
         self._kept: LRUCache[str, _Kept] = LRUCache(budget, getsizeof=lambda kept: kept.image.nbytes)
         self._reading: dict[str, Future[Image]] = {}
         self._lock = threading.Lock()
+        self.found, self.missed = 0, 0  # how often a picture was there, and how often it had to be read
+
+    @property
+    def bytes(self) -> int:
+        """What the kept pictures take."""
+        return int(self._kept.currsize)
 
     def get(self, file: PictureFile) -> Image:
         """The picture in a file; raises what reading or decoding raises, for everybody who waits for it."""
         with self._lock:
             kept = self._kept.get(file.address)
             if kept is not None and self._is_fresh(kept, file):
+                self.found += 1
                 return kept.image
+            self.missed += 1
             begun = self._reading.get(file.address)
             reading = self._reading.setdefault(file.address, Future())
         if begun is None:

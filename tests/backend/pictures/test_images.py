@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from backend.pictures import images
+from backend.pictures.decoding import decode
 from backend.pictures.images import ImageSource
 from model.errors import BadImage
 from tests.backend.configs import recorded
@@ -212,7 +212,7 @@ def claiming(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(("width", "height"), [(20_000, 10_000), (9_000, 9_000)])
 def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height: int) -> None:
     with pytest.raises(BadImage, match="more than 80 megapixels"):
-        images.decode(claiming(width, height), 80_000_000)
+        decode(claiming(width, height), 80_000_000)
 
 
 def test_a_picture_is_turned_as_its_exif_data_say() -> None:
@@ -220,7 +220,7 @@ def test_a_picture_is_turned_as_its_exif_data_say() -> None:
     picture.paste("white", (0, 0, 40, 8))
     exif = Picture.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
-    image = images.decode(file_of(picture, "JPEG", exif=exif, quality=95), 10_000)
+    image = decode(file_of(picture, "JPEG", exif=exif, quality=95), 10_000)
     assert image.shape == (40, 30, 3)
     assert image[:, -5:].min() > 200
     assert image[:, :20].max() < 60
@@ -230,7 +230,7 @@ def test_transparent_pixels_lie_on_white() -> None:
     pixels = np.zeros((2, 3, 4), np.uint8)
     pixels[0, 0] = (255, 0, 0, 255)
     pixels[0, 1] = (0, 0, 0, 128)
-    image = images.decode(file_of(Picture.fromarray(pixels)), 100)
+    image = decode(file_of(Picture.fromarray(pixels)), 100)
     assert image[0].tolist() == [[255, 0, 0], [127, 127, 127], [255, 255, 255]]
 
 
@@ -259,7 +259,7 @@ def palette(**options: Any) -> bytes:
     ],
 )
 def test_every_kind_of_pixel_becomes_red_green_and_blue(data: bytes, colour: tuple[int, int, int]) -> None:
-    image = images.decode(data, 100)
+    image = decode(data, 100)
     assert image.dtype == np.uint8
     assert (image.shape[2], image.flags.writeable) == (3, True)
     assert np.abs(image[0, 0].astype(int) - colour).max() <= 2
@@ -268,7 +268,7 @@ def test_every_kind_of_pixel_becomes_red_green_and_blue(data: bytes, colour: tup
 @pytest.mark.parametrize("data", [b"", b"hello", PNG[:40], NOISE[:300], b"\xff\xd8\xff\xe0" + bytes(50)])
 def test_a_damaged_file_is_refused(data: bytes) -> None:
     with pytest.raises(BadImage, match="damaged"):
-        images.decode(data, 1_000_000)
+        decode(data, 1_000_000)
 
 
 def test_the_key_is_not_shown_with_the_source() -> None:

@@ -1,0 +1,63 @@
+"""Pictures on this machine, below the folder that Label Studio serves as local files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qs, unquote
+
+from backend.pictures.picture_cache import PictureFile
+from model.errors import BadImage
+
+LOCAL_FILES = "/data/local-files/"
+MEGA = 1_000_000
+AS_IT_WAS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # not a link or a pipe that took its place meanwhile
+
+
+def local_path(url: str, root: str) -> Path | None:
+    """The file that an address means, if a root is configured and it names one; it may still lie outside the root."""
+    if not root or "\0" in unquote(url):
+        return None
+    path, _, query = url.partition("?")
+    if path.endswith(LOCAL_FILES):
+        return Path(root, parse_qs(query).get("d", [""])[0])
+    if url[:7].lower() == "file://":
+        return Path(root, unquote(url[7:]))
+    named = Path(root, url)
+    return named if not url.startswith("/") or named.is_relative_to(root) else None
+
+
+def local_file(path: Path, root: str, most: int) -> PictureFile:
+    """A file below the root, links followed, with at most so many bytes; anything else raises BadImage."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in path.name)[:100]
+    missing = f"image: there is no file {name} in ANYWORD_LOCAL_FILES_ROOT"
+    try:
+        file = Path(os.path.realpath(path))  # `Path.resolve` raises for a ring of links
+        if not file.is_relative_to(os.path.realpath(root)):
+            raise BadImage(f"image: {name} lies outside ANYWORD_LOCAL_FILES_ROOT")
+        state = file.stat()
+    except (OSError, ValueError) as error:
+        raise BadImage(missing) from error
+    if not stat.S_ISREG(state.st_mode):  # a pipe or a device would be read for ever
+        raise BadImage(missing)
+    if state.st_size > most:
+        raise BadImage(_too_large(name, most))
+    version = (state.st_mtime_ns, state.st_size, state.st_ino)
+    return PictureFile(f"file:{file}", version, partial(_bytes_of, file, name, most))
+
+
+def _bytes_of(file: Path, name: str, most: int) -> bytes:
+    try:
+        with os.fdopen(os.open(file, AS_IT_WAS), "rb") as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise BadImage(f"image: {name} cannot be read ({error.strerror})") from error
+    if len(data) > most:
+        raise BadImage(_too_large(name, most))
+    return data
+
+
+def _too_large(name: str, most: int) -> str:
+    return f"image: {name} is larger than {most / MEGA:g} MB"
