@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+from backend import __version__
+from backend.loading import Loader
+from backend.pictures.picture_cache import PictureCache
+from model.lane import Lane
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 100.0)
 MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # in seconds
 
 
@@ -16,6 +31,13 @@ class Metrics:
     def __init__(self, queue_depth: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter("anyword_requests", "Requests answered", ["route", "status"], registry=self.registry)
+        self.request_seconds = Histogram(
+            "anyword_request_seconds",
+            "Seconds from a request to its answer",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         self.stages = Histogram(
             "anyword_stage_seconds",
             "Seconds spent on fetching, reading the prompt, waiting, segmenting and encoding",
@@ -51,5 +73,40 @@ class Metrics:
             "Times that the revision in force could not be looked up",
             registry=self.registry,
         )
+        self.sessions_unshared = Counter(
+            "anyword_sessions_unshared",
+            "Times that other replicas could not be told, or asked, what annotators work on",
+            registry=self.registry,
+        )
+        self.stalls = Counter(
+            "anyword_lane_stalls", "Times that a job held the models without a step", registry=self.registry
+        )
         depth = Gauge("anyword_queue_depth", "Predictions that wait for the models", registry=self.registry)
         depth.set_function(queue_depth)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the parts of a server know themselves; they are asked when Prometheus asks."""
+
+    lane: Lane
+    loader: Loader
+    pictures: PictureCache
+    version: str  # of the models
+
+    def collect(self) -> Iterator[Metric]:
+        """The present values."""
+        build = {"version": __version__, "models": self.version}
+        yield InfoMetricFamily("anyword_build", "Which program and models answer", build)
+        yield GaugeMetricFamily("anyword_model_loaded", "Whether predictions can start at once", self.loader.loaded)
+        busy = self.lane.busy_seconds
+        yield CounterMetricFamily("anyword_lane_busy_seconds", "Seconds in which the models were at work", busy)
+        size, found, missed = self.pictures.bytes, self.pictures.found, self.pictures.missed
+        yield GaugeMetricFamily("anyword_picture_cache_bytes", "Memory that decoded pictures take", size)
+        lookups = CounterMetricFamily("anyword_picture_cache_lookups", "Pictures asked for", labels=["outcome"])
+        lookups.add_metric(["found"], found)
+        lookups.add_metric(["fetched"], missed)
+        yield lookups
