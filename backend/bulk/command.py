@@ -7,8 +7,11 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from tqdm import tqdm
@@ -16,8 +19,10 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from backend.bulk import wanted
 from backend.bulk.job import Job
+from backend.bulk.orders import Workers, one_by_one
 from backend.bulk.patience import patiently
-from backend.bulk.service import Idle, service
+from backend.bulk.service import ledger, service
+from backend.bulk.writers import abreast
 from backend.corrections.studio import Description, Studio
 from backend.loading import Engine
 from backend.settings import Settings
@@ -42,23 +47,38 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
         studio = Studio(own.label_studio_url, own.label_studio_api_key)
         found = patiently(lambda: studio.find(options.project))
         asked = wanted.read(found.project.label_config, options.label, options.text)
-        with (
-            service(own, Idle if options.dry_run else load) as predictions,
-            _bar(found, options) as bar,
-            logging_redirect_tqdm(),
-        ):
-            job = Job(studio, predictions, asked, found.project.key, bar, options.limit, options.dry_run)
-            status = _done(job)
+        with ledger(own) as known, _bar(found, options) as bar, logging_redirect_tqdm():
+            job = Job(studio, known, asked, found.project.key, bar, options.limit)
+            if options.dry_run:
+                return _done(job, job.count)
+            with _workers(own, options.cluster, load, bar) as workers:
+                return _done(job, partial(job.run, workers, map if options.cluster is None else abreast))
     except AnywordError as error:
         return _told(error)
-    return status
 
 
-def _done(job: Job) -> int:
-    """Run the job, and print the report whatever ends it."""
+@contextmanager
+def _workers(
+    settings: Settings, cluster: str | None, load: Callable[[], Engine] | None, bar: tqdm[Any]
+) -> Iterator[Workers]:
+    """Who predicts, for as long as the block lasts: the cluster at this address, or this process where it is None."""
+    if cluster is None:
+        with service(settings, load) as predictions:
+            yield partial(one_by_one, predictions)
+        return
+    if find_spec("ray") is None:
+        raise Misconfigured("--cluster needs Ray: python -m pip install -r requirements-cluster.txt")
+    from backend.bulk.crew import crew
+
+    with crew(cluster, settings, load, bar.set_postfix_str) as members:
+        yield members.answers
+
+
+def _done(job: Job, work: Callable[[], None]) -> int:
+    """Do the job, and print the report whatever ends it."""
     started = time.monotonic()
     try:
-        job.run()
+        work()
         status = int(bool(job.report.failed))
     except AnywordError as error:
         status = _told(error)

@@ -1,71 +1,85 @@
-"""One project's tasks: read by pages, predicted one at a time, and each prediction stored before the next task."""
+"""One project's tasks: read by pages, given out, and each prediction stored as it comes, by this process alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
+from backend.bulk.orders import Order, Reply, Workers
 from backend.bulk.patience import patiently
 from backend.bulk.report import Report
+from backend.bulk.service import Ledger
 from backend.bulk.wanted import Wanted
 from backend.corrections.studio import Studio
-from backend.predictions import Ask, Predictions
+from backend.learning.teaching import InForce
+from backend.predictions import Ask
 from backend.problems import Problem
 from model.errors import Misconfigured
 
-LOADING = 3600.0  # seconds that the models may take to load
 Task = Mapping[str, Any]
+Storing = Callable[[Callable[[Reply], None], Iterator[Reply]], Iterator[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done. `project` is "<id>.<created unix>"; `limit` is in tasks, None for all; a dry run only counts.
+    """What is to be done. `project` is "<id>.<created unix>"; `limit` is in tasks, None for all.
 
     `bar` moves with every task. A job that was killed is gone on with by another one: what is done has a prediction.
     """
 
     studio: Studio
-    predictions: Predictions
+    ledger: Ledger
     wanted: Wanted
     project: str
     bar: tqdm[Any]
     limit: int | None = None
-    dry_run: bool = False
     report: Report = field(default_factory=Report)
 
-    def run(self) -> None:
+    def run(self, workers: Workers, over: Storing = map) -> None:
         """Do every task that has no prediction of the model version in force; what comes of it is in `report`.
 
-        A task that fails costs that task alone. Raises Unavailable where Label Studio stays away, and Misconfigured
-        where it refuses to tell the tasks, or the engine does not load.
+        `over` stores the replies; `map` stores each before the next order. A task that fails costs that task alone.
+        Raises Unavailable where Label Studio stays away, Misconfigured where it refuses to tell the tasks, and what
+        `workers` raises.
         """
+        for _ in over(self._store, workers(self._orders())):
+            self.bar.update()
+
+    def count(self) -> None:
+        """Only count what there is to do. Raises what `run` raises."""
+        for _ in self._orders():
+            self.report.waiting += 1
+            self.bar.update()
+
+    def _orders(self) -> Iterator[Order]:
+        """What is to be done, up to the limit."""
+        given = 0
         for task in self._tasks():
-            if self.report.taken == self.limit:
+            if given == self.limit:
                 return
-            if self._version() in _versions(task):
+            in_force = self.ledger.teaching.in_force(self.project)
+            if self.wanted.version(in_force.version) in _versions(task):
                 self.report.skipped += 1
                 self._resize(-1)
-            elif self.dry_run:
-                self.report.waiting += 1
-                self.bar.update()
             else:
-                self._do(task)
-                self.bar.update()
+                given += 1
+                yield self._order(task, in_force)
 
-    def _do(self, task: Task) -> None:
-        self.predictions.loader.wait(LOADING)
+    def _order(self, task: Task, in_force: InForce) -> Order:
         ask = Ask([self.wanted.asked(task)], self.wanted.context, self.wanted.config, "", self.project)
-        [outcome] = self.predictions.answer(ask)
-        self.predictions.release(ask.tasks[0], ask)
-        if isinstance(outcome, Problem):
-            self.report.failed[task["id"]] = outcome.message
+        return Order(task["id"], ask, in_force)
+
+    def _store(self, reply: Reply) -> None:
+        self.ledger.offering.add(self.project, reply.offers)
+        if isinstance(reply.outcome, Problem):
+            self.report.failed[reply.task] = reply.outcome.message
             return
-        version = self.wanted.version(outcome["model_version"])
-        patiently(partial(self._write, task["id"], {**outcome, "model_version": version}))
+        version = self.wanted.version(reply.outcome["model_version"])
+        patiently(partial(self._write, reply.task, {**reply.outcome, "model_version": version}))
 
     def _write(self, task: int, prediction: Task) -> None:
         """Store a prediction, unless the task has one by now: an attempt before may have got through unanswered."""
@@ -86,14 +100,11 @@ class Job:
             self.report.wrote(prediction["model_version"])
 
     def _tasks(self) -> Iterator[Task]:
-        """The tasks by id; each page is read when the one before is done, so that it shows what is done by then."""
+        """The tasks by id; each page is read when the one before is given out."""
         last = 0
         while page := patiently(partial(self.studio.page, self.number, last)):
             yield from page
             last = max(int(task["id"]) for task in page)
-
-    def _version(self) -> str:
-        return self.wanted.version(self.predictions.teaching.version(self.project))
 
     def _resize(self, by: int) -> None:
         """Let the bar count what is left to do: tasks that are skipped would pass for speed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 
@@ -17,15 +18,12 @@ class Report:
     skipped: int = 0
     waiting: int = 0
     failed: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def taken(self) -> int:
-        """How many tasks count for a limit."""
-        return sum(self.written.values()) + self.waiting + len(self.failed)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wrote(self, version: str) -> None:
-        """Count a task that was done."""
-        self.written[version] = self.written.get(version, 0) + 1
+        """Count a task that was done; threads may share the report."""
+        with self._lock:
+            self.written[version] = self.written.get(version, 0) + 1
 
     def lines(self, project: str, seconds: float) -> list[str]:
         """The report for people; `project` names the project."""

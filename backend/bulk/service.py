@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from backend.app import image_source, load_models, model_version, terms_of
+from backend.bulk.orders import Notes, Told
 from backend.corrections.offering import Offering
-from backend.learning.teaching import Naming, Teaching
+from backend.learning.teaching import InForce, Naming, Teaching
 from backend.loading import Engine, Loader
 from backend.metrics import Metrics
 from backend.page.journal import Journal
@@ -17,47 +19,57 @@ from backend.predictions import Predictions
 from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
-from model.lane import Lane
-from model.values import Answer, Image, Query
+from backend.watch import Watch
+from model.lane import TIMELESS, Lane
 
 
-class Idle:
-    """The engine of a dry run: nobody asks it, and no model is loaded."""
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a job needs of the database: what was learned, and a place to remember what is offered."""
 
-    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
-        """Find nothing."""
-        return Answer(())
+    teaching: Teaching
+    offering: Offering
+
+
+@contextmanager
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The database's part, for as long as the block lasts.
+
+    Raises Misconfigured or Unavailable where the database cannot be opened: what was learned would be left out.
+    """
+    database, metrics = Database(settings.database), Metrics(lambda: 0)
+    with database.reading() as connection:
+        revisions.number_in_force(connection, "")
+    naming = Naming(model_version(settings), terms_of(settings).models)
+    offering = Offering(database, metrics)
+    offering.start()
+    try:
+        yield Ledger(Teaching(database.sparing(), naming, metrics.revisions_unknown, Journal()), offering)
+    finally:
+        offering.close()
+        database.close()
 
 
 @contextmanager
 def service(settings: Settings, load: Callable[[], Engine] | None = None) -> Iterator[Predictions]:
-    """What answers tasks, for as long as the block lasts; the engine comes in the background from `load`.
+    """What answers orders, for as long as the block lasts; the engine comes in the background from `load`.
 
-    Texts are answered with the preset for pre-annotations, too: nobody waits for a click. Raises Misconfigured or
-    Unavailable where the database cannot be opened: what was learned would be left out.
+    Texts are answered with the preset for pre-annotations, too: nobody waits for a click.
     """
-    database, lane, journal = Database(settings.database), Lane(settings.queue_size), Journal()
-    with database.reading() as connection:
-        revisions.number_in_force(connection, "")
-    metrics, images = Metrics(lambda: lane.depth), Images(image_source(settings))
-    offering = Offering(database, metrics)
-    naming = Naming(model_version(settings), terms_of(settings).models)
-    offering.start()
+    lane, images = Lane(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
     try:
         yield Predictions(
             loader=Loader(load or partial(load_models, settings)),
             lane=lane,
             images=images,
-            metrics=metrics,
-            teaching=Teaching(database, naming, metrics.revisions_unknown, journal),
-            offering=offering,
+            watch=Watch(Metrics(lambda: lane.depth)),
+            teaching=Told(InForce(0, model_version(settings))),  # each order brings its own
+            offering=Notes(),
             preset_interactive=settings.preset_batch,
             preset_batch=settings.preset_batch,
             separate_regions=settings.separate_regions,
-            batch_deadline=settings.batch_deadline,
-            journal=journal,
+            batch_deadline=TIMELESS,  # nobody waits
         )
     finally:
-        for part in (lane, offering, database):
-            part.close()
+        lane.close()
         images.web.session.close()

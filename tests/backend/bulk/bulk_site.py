@@ -23,7 +23,7 @@ class BulkSite:
     fake: FakeStudio
     before: Callable[[int], Answer | None] = lambda _: None
     after: Callable[[int], Answer | None] = lambda _: None
-    fetched: Callable[[int], None] = lambda _: None
+    fetched: Callable[[int], object] = lambda _: None
     asked: list[int] = field(default_factory=list)
 
     def imported(self, seen: Seen) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -202,6 +203,12 @@ def test_what_cannot_start_ends_with_its_reason(
 ) -> None:
     assert run(*arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_cluster_needs_ray(run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run("--cluster") == 2
+    assert "--cluster needs Ray: python -m pip install -r requirements-cluster.txt" in capsys.readouterr().err
 
 
 def test_a_project_that_cannot_be_served_is_refused(

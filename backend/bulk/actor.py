@@ -1,0 +1,45 @@
+"""What an actor of a cluster does: it answers orders with its own models, and has no database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from backend import __version__
+from backend.bulk.orders import LOADING, Order, Reply, answered
+from backend.bulk.service import service
+from backend.loading import Engine
+from backend.predictions import Predictions
+from backend.settings import Settings
+from model.errors import AnywordError
+
+
+class Actor:
+    """Answers orders once it is started; threads may share it. It ends with its process."""
+
+    _predictions: Predictions
+
+    def __init__(self) -> None:
+        self._open = ExitStack()  # held: the service ends with it
+
+    def version(self) -> str:
+        """Of Anyword on this node, which is asked before anything is sent that another version could not read."""
+        return __version__
+
+    def start(self, settings: Settings, load: Callable[[], Engine] | None) -> str:
+        """Load the models. Returns what the operator has to change first; empty where all is well."""
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in wsgi.py
+        if settings.local_files_root and not Path(settings.local_files_root).is_dir():
+            return "ANYWORD_LOCAL_FILES_ROOT is no folder there: mount it on every node, or leave the setting empty"
+        try:
+            self._predictions = self._open.enter_context(service(settings, load))
+            self._predictions.loader.wait(LOADING)
+        except AnywordError as error:
+            return str(error)
+        return ""
+
+    def answer(self, order: Order) -> Reply:
+        """Predict; a task that fails is a reply, too."""
+        return answered(self._predictions, order)
