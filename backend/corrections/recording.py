@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cachetools import LRUCache
 from werkzeug.exceptions import BadRequest
 
 from backend.corrections import bodies
@@ -38,6 +41,7 @@ ANNOTATION_KEYS = (
 KEY = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")  # "<id>.<created unix>"
 LONGEST_CONFIG, LONGEST_TITLE = 1_000_000, 1000  # characters
 QUIET = 60.0  # seconds between two lines of the log about events that were lost
+PROJECTS = 1000  # whose addresses are kept in memory
 
 
 def project_key(number: int, created: datetime) -> str:
@@ -53,10 +57,12 @@ class Recorder:
     """
 
     def __init__(self, database: Database, metrics: Metrics, wake: Callable[[], None]) -> None:
-        self._database = database
+        self._database, self._asides = database, database.sparing()
         self._metrics = metrics
         self._wake = wake
         self._quiet_until = 0.0
+        self._hostnames: LRUCache[str, str] = LRUCache(PROJECTS)
+        self._lock = threading.Lock()
 
     def record(self, raw: bytes) -> str:
         """Record the event in a request's body and say what became of it: "recorded" or "ignored".
@@ -83,6 +89,8 @@ class Recorder:
 
     def met(self, key: str, hostname: str, label_config: str) -> None:
         """Remember what /setup says of a project; where the database is away, the next one says it again."""
+        with self._lock:
+            self._hostnames[key] = hostname
         if not KEY.fullmatch(key):
             return
         try:
@@ -92,6 +100,21 @@ class Recorder:
                     projects.see(connection, replace(known, hostname=hostname, label_config=label_config))
         except Unavailable as error:
             self._complain(error)
+
+    def hostname(self, key: str) -> str:
+        """The address of a project's Label Studio; empty where it is not known.
+
+        It may have been told to another replica, or before a restart, so the database is asked, too.
+        """
+        with self._lock:
+            known = self._hostnames.get(key, "")
+        if known or not KEY.fullmatch(key):
+            return known
+        with suppress(Unavailable), self._asides.reading() as connection:  # most pictures do not need it
+            found = projects.find(connection, key)
+            known = found.hostname if found is not None else ""
+        with self._lock:
+            return self._hostnames.setdefault(key, known) if known else ""
 
     def turned_away(self) -> None:
         """Count a request that came without the secret; of its body nothing is read."""

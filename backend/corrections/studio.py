@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from backend.corrections.recording import project_key
-from backend.pictures.fetch import shown
+from backend.pictures.urls import shown
 from backend.store.projects import Project
 from model.errors import Misconfigured, Unavailable
 

@@ -91,12 +91,13 @@ def readable(text: str) -> str:
 class Journal:
     """The last entries, failures and projects; threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: int = 0) -> None:
+        """Entries are numbered from `last` on: each replica begins elsewhere, so that no picture passes for another."""
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=REQUESTS)
         self._failures: deque[Failure] = deque(maxlen=FAILURES)
         self._projects: OrderedDict[str, Project] = OrderedDict()
-        self._last = 0
+        self._last = last
 
     def record(self, entry: Entry) -> None:
         """Keep an entry under the next number; the oldest go where there are too many, or too many bytes."""

@@ -31,6 +31,11 @@ REMEDIES = tuple(
             "The task names a picture that is no longer there: sync the storage, or import the task again.",
         ),
         (
+            "ANYWORD_IMAGE_HOSTS",
+            "Whoever makes tasks chooses what is fetched, so hosts of your own network have to be listed. Where it is "
+            "Label Studio itself, set ANYWORD_LABEL_STUDIO_URL to the address that tasks have.",
+        ),
+        (
             "cannot be reached",
             "Try the address from the backend's own machine. In a container, localhost is the container: use the "
             "host's name.",
@@ -60,6 +65,12 @@ REMEDIES = tuple(
             "Work arrives faster than it is done: pre-annotate fewer tasks at once, choose a quicker preset in "
             "ANYWORD_PRESET_BATCH, or use an accelerator.",
         ),
+        (
+            "has held the models for|runs the models has ended",
+            "The log has the stack of the thread. The worker is replaced after two more minutes. Where it happens "
+            "again, look at the accelerator and its driver, or raise ANYWORD_STALL_SECONDS for large models on a CPU.",
+        ),
+        ("too little memory", "Use a smaller picture or smaller models, or lower ANYWORD_CACHE_MB."),
         (
             "The database",
             "Corrections are not recorded and nothing is learned until it answers again; a sync brings in what was "

@@ -22,10 +22,11 @@ class Session:
 
     `shown` are the marks that a draft has shown, `sent` the ids of all regions that were answered, `found` what the
     text alone found, `regions` the id of the region that each mark belongs to, and `refined` how each such region was
-    asked for last. `turn` counts the requests, `used` is a clock's time in seconds.
+    asked for last. `turn` counts the requests, `answered` is the turn of the newest one that was answered, `used` is a
+    clock's time in seconds.
     """
 
-    number: int
+    number: str
     size: tuple[int, int]
     prompts: Prompts = NO_PROMPTS
     user: str | None = None
@@ -37,6 +38,11 @@ class Session:
     turn: int = 0
     answered: int = 0
     used: float = 0.0
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Of two states of one session the one with more is the newer one."""
+        return self.turn, self.answered
 
 
 def continued(sessions: Sequence[Session], said: Prompts, editor: Editor) -> Session | None:

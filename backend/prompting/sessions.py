@@ -5,34 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from uuid import uuid4
 
 from backend.prompting.drafts import Editor
 from backend.prompting.fusion import Session, continued, joined, standing, unspent
 from backend.prompting.marks import grouped
+from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts, Request, asked
 from backend.prompting.refining import Found, Refined, anchored, identified, informed
+from backend.prompting.shelf import News, Shelf
 from backend.regions import Region
 
 MOST_TASKS = 64
 MOST_OBJECTS = 4  # of one task, those of all annotators together
 MOST_SENT = 200  # regions of an object by which it is seen that it was accepted
 MOST_FOUND = 12  # regions of an answer that a click can refine; each holds SAM's logits
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A task: the server's address, the project as Label Studio names it ("<id>.<created>"), the task's id.
-
-    `picture` tells a task's picture from the one it had before: a hash of its address.
-    """
-
-    server: str
-    project: str
-    task: str
-    picture: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +32,20 @@ class Turn:
     session: Session
 
     @property
-    def annotator(self) -> tuple[Place, str | int]:
+    def annotator(self) -> tuple[Place, str]:
         """Who asks on this task, as far as known: the user of the drafts, else whoever works on this object."""
         return self.place, self.session.user or self.session.number
 
 
 class Sessions:
-    """The sessions of all tasks, bounded in number and in time; threads may share it."""
+    """The sessions of all tasks, bounded in number and in time; threads may share it, and replicas by a shelf."""
 
-    def __init__(self, seconds: float = 900, clock: Callable[[], float] = time.monotonic) -> None:
-        """A session ends when nothing was asked for `seconds`."""
-        self._seconds, self._clock = seconds, clock
+    def __init__(
+        self, seconds: float = 900, clock: Callable[[], float] = time.monotonic, shelf: Shelf | None = None
+    ) -> None:
+        """A session ends when nothing was asked for `seconds`. Without a shelf this process knows its own alone."""
+        self._seconds, self._clock, self._shelf = seconds, clock, shelf
         self._lock = threading.Lock()
-        self._numbers = count(1)
         self._tasks: OrderedDict[Place, tuple[Session, ...]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -67,11 +57,15 @@ class Sessions:
 
         Raises BadQuery where they cannot be answered; they are remembered all the same, for the next request.
         """
+        news = self._news(place)
         with self._lock:
+            self._take(place, news)
             sessions = self._fresh(place, size)
-            session = continued(sessions, said, editor) or Session(next(self._numbers), size)
+            session = continued(sessions, said, editor) or Session(uuid4().hex, size)
             session = _told(session, said, editor, sessions)
             self._keep(place, replace(session, used=self._clock()))
+        if self._shelf is not None:
+            self._shelf.ask(place, session)
         pointed = anchored(grouped(session.prompts.marks), session.found)
         pointed = identified(pointed, session.regions, session.found)
         pointed = informed(pointed, session.refined, session.found)
@@ -82,13 +76,33 @@ class Sessions:
         with self._lock:
             sessions = self._fresh(turn.place, turn.session.size)
             session = next((each for each in sessions if each.number == turn.session.number), None)
-            if session is not None and turn.session.turn >= session.answered:
-                self._keep(turn.place, _answered(session, turn, request, found))
+            if session is None or turn.session.turn < session.answered:
+                return
+            session = _answered(session, turn, request, found)
+            self._keep(turn.place, session)
+        if self._shelf is not None:
+            self._shelf.answer(turn.place, session)
 
     def end(self, place: Place) -> None:
         """Forget the sessions on a task."""
         with self._lock:
             self._tasks.pop(place, None)
+        if self._shelf is not None:
+            self._shelf.end(place)
+
+    def _news(self, place: Place) -> News:
+        """What other replicas know of a task beyond what this one does."""
+        if self._shelf is None:
+            return News()
+        return self._shelf.read(place, {each.number: each.progress for each in self._tasks.get(place, ())})
+
+    def _take(self, place: Place, news: News) -> None:
+        """Put news in the place of what was known; `used` becomes a time of our own clock."""
+        now, known = self._clock(), {each.number: each for each in self._tasks.get(place, ())}
+        found = {each.number: replace(each, used=now + each.used) for each in news.sessions if _is_new(each, known)}
+        left = [each for number, each in (known | found).items() if number not in news.over]
+        if found or news.over:
+            self._tasks[place] = tuple(sorted(left, key=lambda each: -each.used))
 
     def _fresh(self, place: Place, size: tuple[int, int]) -> tuple[Session, ...]:
         """The sessions on a task that have not timed out, the newest first."""
@@ -103,6 +117,11 @@ class Sessions:
         oldest = self._clock() - self._seconds
         while len(self._tasks) > MOST_TASKS or next(iter(self._tasks.values()))[0].used < oldest:
             self._tasks.popitem(last=False)
+
+
+def _is_new(session: Session, known: Mapping[str, Session]) -> bool:
+    """Whether a session has gone further than what is known: since it was read, that may have gone on, too."""
+    return session.number not in known or session.progress > known[session.number].progress
 
 
 def _told(session: Session, said: Prompts, editor: Editor, sessions: Sequence[Session]) -> Session:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -13,37 +15,76 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from backend.store.failures import explained
+from backend.store.failures import explained, is_away
 from backend.store.schema import bring_to_head
+from backend.store.turns import Turns
 from model.errors import Misconfigured, Unavailable
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds that anybody waits for a lock, a connection or the server; ours
 CONNECTIONS = 4  # kept open in each process
+REST = 5.0  # seconds that a database which did not answer is left alone by whoever is sparing; ours
 MORE_CONNECTIONS = 28  # opened when as many threads ask at once, and closed again
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 FORMS = "sqlite:///file.db (four slashes before an absolute path) or postgresql://user:password@host/name"
 
 
+class Tables:
+    """Whether the tables have the form that this code knows; one for all who ask the same database."""
+
+    _ready = False
+
+    def see_to(self, engine: Engine) -> None:
+        """Bring them to that form, once; threads may do so at the same time. Raises Misconfigured for a newer one."""
+        if not self._ready:
+            bring_to_head(engine)
+            self._ready = True
+
+
 class Database:
     """One database that any number of threads and processes share."""
 
-    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, patience: float = PATIENCE, later: bool = False) -> None:
         """Open it and bring its tables to the form that this code knows; `patience` is in seconds.
 
-        Raises: Misconfigured when the URL names none, or one that cannot be opened.
+        `later`: where its server is away, the tables are seen to when it is there. Raises: Misconfigured when the URL
+        names none, or one that cannot be opened.
         """
-        self._engine = _engine(_parsed(url), patience)
+        self._engine, self._patience = _engine(_parsed(url), patience), patience
+        self._turns = Turns()
+        self._rest, self._rested = 0.0, (0.0, "")  # until when it is left alone, and why
         self.name = self._engine.url.render_as_string(hide_password=True)
+        self._tables = Tables()
         with ExitStack() as failing:
             failing.callback(self._engine.dispose)
-            _bring_to_head(self._engine)
+            self._open(later)
             failing.pop_all()
 
     def hurried(self, patience: float) -> Database:
         """The same database for those who wait `patience` seconds at most; its tables are looked at once."""
         other = copy(self)
-        other._engine = _engine(self._engine.url, patience)
+        other._engine, other._patience = _engine(self._engine.url, patience), patience
         return other
+
+    def sparing(self) -> Database:
+        """The same database for those who can do without: after it did not answer it is not asked for 5 s.
+
+        So of many clicks in a row one waits for a database that is away, and the others find that out at once.
+        """
+        other = copy(self)
+        other._rest, other._rested = REST, (0.0, "")
+        return other
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether it is not asked now, as it did not answer."""
+        return time.monotonic() < self._rested[0]
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes on several machines may share it: a server, rather than a file."""
+        return self._engine.dialect.name != "sqlite"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -68,10 +109,35 @@ class Database:
         """Close the connections that are not in use."""
         self._engine.dispose()
 
+    def _open(self, later: bool) -> None:
+        try:
+            self._tables.see_to(self._engine)
+        except DBAPIError as error:
+            message = explained(error, self._engine.url)
+            if not message:
+                raise
+            if not (later and is_away(error)):
+                raise Misconfigured(f"ANYWORD_DATABASE: {message}") from error
+            logger.warning("%s. Predictions go on without what was learned until it is there", message)
+
+    @contextmanager
+    def _turn(self, writes: bool) -> Iterator[None]:
+        """Whoever writes to a file waits for those before it; a server sees to that itself."""
+        if self.shared or not writes:
+            yield
+            return
+        with self._turns.taken(self._patience) as mine:
+            if not mine:
+                raise NoConnectionLeft
+            yield
+
     @contextmanager
     def _transaction(self, writes: bool) -> Iterator[Connection]:
+        if self.left_alone:
+            raise Unavailable(self._rested[1])
         try:
-            with self._engine.connect() as connection:
+            self._tables.see_to(self._engine)
+            with self._turn(writes), self._engine.connect() as connection:
                 connection.execution_options(**_options(connection, writes))
                 with connection.begin():
                     yield connection
@@ -79,6 +145,7 @@ class Database:
             message = explained(error, self._engine.url)
             if not message:
                 raise  # a mistake in a statement, not in the world
+            self._rested = time.monotonic() + self._rest, message
             raise Unavailable(message) from error
 
 
@@ -92,16 +159,6 @@ def _parsed(url: str) -> URL:
     if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise Misconfigured("ANYWORD_DATABASE names no file: several threads cannot share a database in memory")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
-
-
-def _bring_to_head(engine: Engine) -> None:
-    try:
-        bring_to_head(engine)
-    except DBAPIError as error:
-        message = explained(error, engine.url)
-        if not message:
-            raise
-        raise Misconfigured(f"ANYWORD_DATABASE: {message}") from error
 
 
 def _engine(url: URL, patience: float) -> Engine:

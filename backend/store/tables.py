@@ -165,3 +165,17 @@ steps = Table(
     Column("value", LargeBinary, nullable=False),
     ForeignKeyConstraint(["run"], ["anyword_runs.id"], ondelete="CASCADE"),
 )
+
+sessions = Table(  # what annotators work on; on PostgreSQL it is not logged, as a crash may cost some minutes of it
+    "anyword_sessions",
+    metadata,
+    Column("project", Words, primary_key=True),
+    Column("place", String(32), primary_key=True),  # a digest of the task and its picture
+    Column("number", String(32), primary_key=True),
+    Column("turn", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("used", Moment, nullable=False),
+    Column("asked", LargeBinary),  # NULL: over
+    Column("answer", LargeBinary),
+    Index("anyword_sessions_used", "used"),
+)

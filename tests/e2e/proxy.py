@@ -39,10 +39,23 @@ def swapped(item: Item) -> None:
 
 
 @contextmanager
+def served(answer: Callable[[Request], Response]) -> Iterator[str]:
+    """Answer requests on a free port until the block ends; gives the address."""
+    server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
 def spoiling(upstream: str, spoil: Spoil) -> Iterator[Address]:
     """Pass everything on to `upstream`, and spoil each result item of each prediction."""
 
-    @Request.application
     def application(request: Request) -> Response:
         answer = requests.request(
             request.method,
@@ -57,12 +70,5 @@ def spoiling(upstream: str, spoil: Spoil) -> Iterator[Address]:
                 spoil(item)
         return Response(json.dumps(body), answer.status_code, content_type="application/json")
 
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield Address(f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(application) as url:
+        yield Address(url)

@@ -84,6 +84,12 @@ def test_a_model_that_is_not_here(role: str, name: str, status: str, remedy: str
     assert remedy in found.remedy
 
 
+def test_embedded_models_that_did_not_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "EMBEDDED", tmp_path)
+    found = only(list(models.examine(SETTINGS)), "parser")
+    assert (found.status, found.what, found.remedy) == ("problem", "the embedded model is missing", models.COPY)
+
+
 # Device
 
 

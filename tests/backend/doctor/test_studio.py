@@ -7,6 +7,7 @@ import jwt
 import pytest
 
 from backend import configs
+from backend.doctor import access
 from backend.doctor.finding import Finding, exit_status
 from backend.process import free_port
 from tests.backend.corrections.studio_site import LEGACY, token
@@ -100,6 +101,14 @@ def test_a_key_that_does_not_open(clinic: Clinic, key: str, what: str, remedy: s
     assert what in found.what
     assert remedy in found.remedy
     assert key not in str(findings)
+
+
+@pytest.mark.parametrize("path", ["/api/token/refresh/", "/api/current-user/whoami"])
+def test_a_server_that_breaks_off_while_the_key_is_tried(clinic: Clinic, path: str) -> None:
+    clinic.site.routes[path] = lambda _: (200, {"Content-Length": "1000"}, b"cut")
+    found = amiss(clinic.examine(label_studio_api_key=clinic.personal))
+    assert (found.name, found.status, found.remedy) == ("key", "problem", access.TRY_URL)
+    assert "cannot be reached" in found.what
 
 
 # Models

@@ -24,6 +24,13 @@ def test_the_newest_entry_comes_first_and_the_oldest_goes() -> None:
     assert journal.entries[0].occasion.message == "answer 34"
 
 
+def test_replicas_number_their_entries_from_different_places_on() -> None:
+    one, other = Journal(last=40), Journal(last=7_000)
+    for journal in (one, other):
+        journal.record(entry())
+    assert [each.number for journal in (one, other) for each in journal.entries] == [41, 7_001]
+
+
 def test_an_entry_counts_what_was_asked() -> None:
     each = entry("the red thing")
     assert (each.text, each.points, each.boxes, each.strokes, each.interactive) == ("the red thing", 2, 1, 0, True)

@@ -6,13 +6,14 @@ import pytest
 
 from backend import label_config
 from backend.page.remedies import REMEDIES, remedy
+from backend.pictures.addresses import reach_of
 from backend.pictures.images import Images, ImageSource
 from model.errors import BadImage, Misconfigured
 from tests.backend import calls, picture_server
 
 
 def refusal(url: str, **source: object) -> str:
-    loading = Images(ImageSource(**{"timeout_s": 2.0} | source))  # type: ignore[arg-type]
+    loading = Images(ImageSource(**{"timeout_s": 2.0, "reach": reach_of("private")} | source))  # type: ignore[arg-type]
     with pytest.raises(BadImage) as refused:
         loading.load(url)
     loading.web.session.close()
@@ -35,6 +36,7 @@ def test_a_missing_picture_a_page_and_a_dead_link_have_their_remedies() -> None:
     assert "container" in remedy(refusal("http://localhost:9/a.png"))
     assert "ANYWORD_MAX_IMAGE_MEGAPIXELS" in remedy(refusal(calls.data_uri(calls.picture()), max_pixels=10))
     assert "ANYWORD_LABEL_STUDIO_URL" in remedy(refusal("/data/upload/1/a.png"))
+    assert "have to be listed" in remedy(refusal("http://10.0.0.5/a.png", reach=reach_of("public")))
 
 
 def test_a_local_file_that_is_not_there_names_label_studios_setting(tmp_path: Path) -> None:

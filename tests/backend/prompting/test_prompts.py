@@ -6,8 +6,9 @@ import pytest
 
 from backend import label_config
 from backend.prompting import drafts, prompts
+from backend.prompting.place import Place
 from backend.prompting.prompts import Request
-from backend.prompting.sessions import Place, Sessions
+from backend.prompting.sessions import Sessions
 from model.errors import BadQuery
 from model.values import Box, Clause, Hint
 from tests.backend.configs import A, D, recorded

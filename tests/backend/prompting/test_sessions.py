@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.prompting.drafts import Editor
+from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts
-from backend.prompting.sessions import MOST_OBJECTS, MOST_TASKS, Place, Sessions
+from backend.prompting.sessions import MOST_OBJECTS, MOST_TASKS, Sessions
 from backend.regions import Region
 from model.values import Box, Clause, Point, Segment
 from tests.backend import calls

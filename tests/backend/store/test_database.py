@@ -12,11 +12,12 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from backend.corrections.values import Annotation, Correction, Offer
+from backend.store import database as database_module
 from backend.store import facts, offers, schema
 from backend.store.database import Database
 from backend.store.tables import annotations, metadata
 from model.embedded.scenes import HELD_OUT, Thing, draw
-from model.errors import Misconfigured
+from model.errors import Misconfigured, Unavailable
 from model.packed import pack
 from model.values import Mask
 from tests.backend.store.samples import annotation, moment
@@ -85,6 +86,25 @@ def test_a_reader_sees_one_moment(database: Database, project: str) -> None:
             facts.keep(writer, project, annotation(1, 5))
         assert facts.basis(reader, project) == before
         assert facts.annotations(reader, project) == ()
+
+
+def test_a_database_that_did_not_answer_is_left_alone_for_a_while(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.make()
+    opened = Database(url, patience=0.5)
+    sparing, other = opened.sparing(), opened.sparing()
+    postgres.drop(url)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="was lost"), sparing.reading():
+            pass
+    assert (sparing.left_alone, other.left_alone, opened.left_alone) == (True, False, False)
+    monkeypatch.setattr(database_module, "REST", 0.0)
+    brief = opened.sparing()
+    with pytest.raises(Unavailable), brief.reading():
+        pass
+    assert not brief.left_alone
+    opened.close()
 
 
 def test_a_mistake_of_ours_is_no_failure_of_the_database(database: Database, project: str) -> None:

@@ -1,0 +1,116 @@
+"""Where the replicas of a server find each other's sessions: in the database that they share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client import Counter
+from sqlalchemy import Connection
+
+from backend.prompting import session_codec
+from backend.prompting.fusion import Session
+from backend.prompting.place import Place
+from backend.store import sessions
+from backend.store.database import Database
+from backend.store.sessions import Kept, Key
+from model.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+QUIET = 60.0  # seconds between two lines of the log
+NONE = (0, 0)  # the progress of a session that is not known
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened on a task: sessions that went on elsewhere, and the numbers of those that are over."""
+
+    sessions: tuple[Session, ...] = ()
+    over: frozenset[str] = frozenset()
+
+
+class Shelf:
+    """Reads and writes sessions; threads may share it.
+
+    A click waits meanwhile, so `database` should be one whose patience is below a second, and that is left alone for a
+    while once it did not answer. Until it does, each replica goes on with what it knows itself.
+    """
+
+    def __init__(self, database: Database, seconds: float, failures: Counter) -> None:
+        """Sessions are forgotten after `seconds` without use; `failures` counts what was not read or written."""
+        self._reads, self._writes = database, database.sparing()
+        self._patience = timedelta(seconds=seconds)
+        self._failures = failures
+        self._next_line = 0.0
+
+    def read(self, place: Place, known: Mapping[str, tuple[int, int]]) -> News:
+        """What there is on a task beyond what is known: the progress of its sessions, by number.
+
+        `used` of what is found is in seconds before now.
+        """
+        now, task = datetime.now(UTC), (place.project, place.digest)
+        try:
+            with self._reads.reading() as connection:
+                there = sessions.stamps(connection, *task, now - self._patience)
+                newer = [number for number, stamp in there.items() if stamp.progress > known.get(number, NONE)]
+                kept = sessions.get(connection, *task, newer) if newer else ()
+        except Unavailable as error:
+            self._complain(error)
+            return News()
+        found = (_session(each, now) for each in kept)
+        over = frozenset(number for number, stamp in there.items() if stamp.over)
+        return News(tuple(each for each in found if each is not None), over)
+
+    def ask(self, place: Place, session: Session) -> None:
+        """Keep what a session has asked by now; where it is a new one, what is too old is forgotten."""
+        now, asked = datetime.now(UTC), session_codec.asked(session)
+
+        def work(connection: Connection) -> None:
+            sessions.ask(connection, _key(place, session), session.turn, asked, now)
+            if session.turn == 1:
+                sessions.trim(connection, now - self._patience)
+
+        self._write(work)
+
+    def answer(self, place: Place, session: Session) -> None:
+        """Keep what a session was answered last."""
+        key, answer = _key(place, session), session_codec.answered(session)
+        self._write(lambda connection: sessions.answer(connection, key, session.answered, answer))
+
+    def end(self, place: Place) -> None:
+        """Let every replica forget the sessions of a task."""
+        now = datetime.now(UTC)
+        self._write(lambda connection: sessions.end(connection, place.project, place.digest, now))
+
+    def _write(self, work: Callable[[Connection], None]) -> None:
+        """Not where reading has just failed: one wait is enough. That writing fails is no reason to read no more."""
+        if self._reads.left_alone:
+            self._failures.inc()
+            return
+        try:
+            with self._writes.writing() as connection:
+                work(connection)
+        except Unavailable as error:
+            self._complain(error)
+
+    def _complain(self, error: Unavailable) -> None:
+        self._failures.inc()
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + QUIET
+            logger.error("Other replicas do not know what annotators work on here: %s", error)
+
+
+def _key(place: Place, session: Session) -> Key:
+    return Key(place.project, place.digest, session.number)
+
+
+def _session(kept: Kept, now: datetime) -> Session | None:
+    """The session; None where another version of this code wrote it."""
+    found = session_codec.session(kept.number, kept.asked, kept.answer)
+    if found is None:
+        return None
+    return replace(found, turn=kept.turn, answered=kept.answered, used=(kept.used - now).total_seconds())
