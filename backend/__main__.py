@@ -1,4 +1,4 @@
-"""The commands: `python -m backend serve`, `demo`, `sync`, `preannotate`, `revisions` and `doctor`."""
+"""The commands: `python -m backend serve`, `demo`, `sync`, `preannotate`, `revisions`, `connect` and `doctor`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         from backend.bulk import command  # the whole service comes with it
 
         return command.run(settings, options)
+    if options.command == "connect":
+        from backend.doctor import connecting  # Label Studio's API comes with it
+
+        return connecting.run(settings, options)
     if options.command == "revisions":
         from backend import revisions_command  # a database comes with it
 
@@ -58,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--project", default="", help="Label Studio's id of one project (default: every known one)")
     _add_preannotate(commands)
     _add_revisions(commands)
+    _add_connect(commands)
     _add_doctor(commands)
     return parser
 
@@ -71,6 +76,7 @@ def _add_preannotate(commands: argparse._SubParsersAction[argparse.ArgumentParse
     bulk.add_argument("--text", action="append", default=[], help="what to type for it, in place of its name")
     bulk.add_argument("--limit", type=int, help="predict this many tasks at most")
     bulk.add_argument("--dry-run", action="store_true", help="count the tasks and predict nothing")
+    bulk.add_argument("--cluster", nargs="?", const="auto", help="predict on every GPU of this Ray cluster; host:port")
 
 
 def _add_revisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -87,6 +93,14 @@ def _add_revisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     actions.add_parser("pin", help="stay at the revision in force and learn nothing")
     actions.add_parser("unpin", help="learn again")
     actions.add_parser("reset", help="nothing learned is in force, and what annotators left is learned from anew")
+
+
+def _add_connect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    connect = commands.add_parser("connect", help="connect a project to a backend, with its password and webhook")
+    connect.add_argument("--url", default="", help="Label Studio's address, in place of ANYWORD_LABEL_STUDIO_URL")
+    connect.add_argument("--api-key", default="", help="its key, in place of ANYWORD_LABEL_STUDIO_API_KEY")
+    connect.add_argument("--project", type=int, required=True, help="Label Studio's id of the project")
+    connect.add_argument("--at", required=True, help="the backend's address, as Label Studio's machine reaches it")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL 15 of Debian's, thrown away after the tests: it listens on loopback and trusts whoever asks there."""
+"""A PostgreSQL 15 of Debian's, thrown away after the tests: it listens on loopback only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -20,15 +21,26 @@ SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "60", "
 SECONDS = "30"
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The superuser; without a password, everybody who asks is trusted."""
+
+    name: str = "anyword"
+    password: str = ""
+
+
 class Postgres:
     """A server in a folder of its own: `start`, `stop`, `restart` and `kill` it as a test needs."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, owner: Owner) -> None:
         """Make an empty server in a folder that the server's user may write in."""
         self.data = folder / "data"
-        self.port = port
-        options = ("--auth=trust", "--username=anyword", "--encoding=UTF8", "--no-locale", "--no-sync")
-        _run("initdb", f"--pgdata={self.data}", *options)
+        self.port, self.owner = port, owner
+        word = folder / "password"
+        word.write_text(owner.password or "unused")
+        how = "scram-sha-256" if owner.password else "trust"
+        options = (f"--auth={how}", f"--pwfile={word}", f"--username={owner.name}", "--encoding=UTF8", "--no-locale")
+        _run("initdb", f"--pgdata={self.data}", "--no-sync", *options)
 
     def start(self) -> None:
         """Return when it answers."""
@@ -63,7 +75,7 @@ class Postgres:
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection, which commits each statement."""
-        address = f"postgresql://anyword@127.0.0.1:{self.port}/postgres"
+        address = f"postgresql://{self.owner.name}:{self.owner.password}@127.0.0.1:{self.port}/postgres"
         return psycopg.connect(address, autocommit=True)
 
     def _control(self, verb: str, *options: str) -> None:
@@ -76,13 +88,13 @@ def missing() -> str:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
+def running(owner: Owner = Owner()) -> Iterator[Postgres]:
     """A started server, which is ended and removed with the block."""
     folder = Path(tempfile.mkdtemp(prefix="anyword-postgres-"))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, USER, USER)
-        server = Postgres(folder, _free_port())
+        server = Postgres(folder, _free_port(), owner)
         server.start()
         try:
             yield server

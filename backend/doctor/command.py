@@ -20,7 +20,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for finding in _findings(options, environ):
         findings.append(finding)
         if not options.json:
-            print(_line(finding), flush=True)
+            print(finding.line, flush=True)
     if options.json:
         json.dump([asdict(finding) for finding in findings], sys.stdout, indent=2)
         print()
@@ -46,9 +46,3 @@ def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settin
         label_studio_url=options.url or settings.label_studio_url,
         label_studio_api_key=options.api_key or settings.label_studio_api_key,
     )
-
-
-def _line(finding: Finding) -> str:
-    """One line, and the remedy under it."""
-    remedy = f"\n{'':9}-> {finding.remedy}" if finding.remedy else ""
-    return f"{finding.status:8} {finding.name}: {finding.what}{remedy}"

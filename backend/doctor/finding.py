@@ -19,6 +19,11 @@ class Finding:
     what: str
     remedy: str = ""
 
+    @property
+    def line(self) -> str:
+        """One line for people, and the remedy under it."""
+        return f"{self.status:8} {self.name}: {self.what}" + (f"\n{'':9}-> {self.remedy}" if self.remedy else "")
+
 
 def exit_status(findings: Iterable[Finding]) -> int:
     """The exit status of the command: 0 where all is well, 1 for warnings, 2 where there is a problem."""

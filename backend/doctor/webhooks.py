@@ -12,11 +12,13 @@ import requests
 from backend.doctor.addresses import BANNED, DOTLESS, NO_IPV6, is_dotless, is_ipv6, webhook_address
 from backend.doctor.api import Api, Item, parsed
 from backend.doctor.finding import Finding
-from backend.pictures.fetch import shown
+from backend.pictures.urls import shown
 
 HEADER = "X-Anyword-Secret"
 REPAIR = "Run `python -m backend doctor --repair`, or see to it under Settings, Webhooks in the project."
 REFUSED = "The key's owner may not change webhooks: take the key of somebody who manages the project."
+OPENABLE = "Connect the model by an address that a browser can open."
+KNOWN = "Connect the model by a name that Label Studio's host knows."
 NO_ACTION = "ANYWORD_DOCTOR_ASKS"  # not among Label Studio's, so that what asks with it is never stored
 
 
@@ -90,10 +92,10 @@ def _refusal(api: Api, wanted: Wanted) -> tuple[str, str] | None:
     told = parsed(answer)
     errors = told.get("validation_errors") if isinstance(told, Mapping) else None
     if isinstance(errors, Mapping) and "url" in errors:
-        remedy = DOTLESS if is_dotless(wanted.address) else "Connect the model by an address that a browser can open."
+        remedy = DOTLESS if is_dotless(wanted.address) else OPENABLE
         return f"Label Studio takes {shown(wanted.address)} for no address", remedy
     if "resolve" in _detail(answer):
-        remedy = NO_IPV6 if is_ipv6(wanted.address) else "Connect the model by a name that Label Studio's host knows."
+        remedy = NO_IPV6 if is_ipv6(wanted.address) else KNOWN
         return f"Label Studio does not know the host of {shown(wanted.address)}", remedy
     return None
 

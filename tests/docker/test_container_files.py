@@ -13,6 +13,7 @@ import pytest
 
 from backend.__main__ import main
 from backend.process import free_port
+from backend.serving import FINISHING, FLUSHING
 from backend.settings import Settings, read
 from docker import fetch_weights
 from model.errors import Misconfigured
@@ -71,7 +72,7 @@ def test_secrets_come_from_the_example_file_and_none_has_a_default() -> None:
     optional = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
     assert needed | set(optional) | {"COMPOSE_PROFILES"} == set(example())
     assert {name: example()[name] for name in needed} == dict.fromkeys(needed, "")
-    assert {name for name, value in optional.items() if value} == {"LABEL_STUDIO_HOST"}
+    assert {name for name, value in optional.items() if value} == {"LABEL_STUDIO_HOST", "DOMAIN"}
     assert {name for name in example() if re.search("PASSWORD|TOKEN", name)} <= needed | {"HF_TOKEN"}
 
 
@@ -113,7 +114,7 @@ def test_base_images_are_named_by_their_whole_version() -> None:
     bases = {rest.split()[0] for rest in of("FROM")} - stages
     services = COMPOSE["services"].values()
     images = {service["image"] for service in services if "build" not in service}
-    assert all(re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?(-[\w-]+)?", image) for image in bases | images)
+    assert all(re.fullmatch(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w-]+)?", image) for image in bases | images)
     assert {COMPOSE["services"][name]["build"]["target"] for name in BACKENDS} == {"cpu", "cuda"} <= stages
 
 
@@ -131,6 +132,15 @@ def test_entry_points_are_commands_that_exist(capsys: pytest.CaptureFixture[str]
         main(["serve", "--help"], {})
     assert COMPOSE["services"]["weights"]["entrypoint"] == ["python", "-m", fetch_weights.__name__]
     assert "ANYWORD_" in capsys.readouterr().out
+
+
+def test_the_server_has_the_time_that_it_takes_to_stop() -> None:
+    needed = FINISHING + FLUSHING
+    assert POD["terminationGracePeriodSeconds"] > needed
+    for name in BACKENDS:
+        minutes = re.fullmatch(r"(\d+)m", COMPOSE["services"][name]["stop_grace_period"])
+        assert minutes is not None
+        assert 60 * int(minutes[1]) > needed
 
 
 def test_probes_ask_routes_that_need_no_password() -> None:

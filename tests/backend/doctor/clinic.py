@@ -28,6 +28,7 @@ class Clinic:
     webhooks: list[dict[str, Any]]
     version: object = field(default_factory=lambda: {"release": "1.23.2"})
     config: str = configs.BITMASK.xml
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     legacy: bool = True
     personal: str = field(default_factory=lambda: token("refresh"))
     access: str = field(default_factory=lambda: token("access"))
@@ -46,7 +47,9 @@ class Clinic:
             "/api/token/refresh/": self._refresh,
             "/api/current-user/whoami": lambda seen: self._locked(seen) or _json(200, {"id": 1}),
             "/api/projects": lambda seen: self._locked(seen) or _json(200, {"results": [self._project], "next": None}),
-            "/api/ml/": lambda seen: self._locked(seen) or _json(200, [self.model] if self.model else []),
+            "/api/tasks": lambda seen: self._locked(seen) or _json(200, {"tasks": self.tasks}),
+            "/api/ml/": lambda seen: self._locked(seen) or self._models(seen),
+            "/api/ml/3": lambda seen: self._locked(seen) or self._connected(seen),
             "/api/webhooks/": lambda seen: self._locked(seen) or self._hooks(seen),
             "/api/webhooks/5/": lambda seen: self._locked(seen) or self._changed(seen),
             "/health": lambda _: _json(200, HEALTH),
@@ -64,6 +67,19 @@ class Clinic:
     def _locked(self, seen: Seen) -> Answer | None:
         opened = ([f"Token {LEGACY}"] if self.legacy else []) + [f"Bearer {self.access}"]
         return None if seen.authorization in opened else _json(401, {"detail": "Invalid token."})
+
+    def _models(self, seen: Seen) -> Answer:
+        if seen.body:
+            return self._connected(seen)
+        return _json(200, [self.model] if self.model else [])
+
+    def _connected(self, seen: Seen) -> Answer:
+        """Label Studio tries a model before it stores it; this one's password is "right"."""
+        body = json.loads(seen.body)
+        if body.get("basic_auth_pass", "right") != "right":
+            return _invalid(non_field_errors=["Can't connect, <a href='x'>Learn  more</a>"])
+        self.model |= body | {"id": 3}
+        return _json(201, self.model)
 
     def _hooks(self, seen: Seen) -> Answer:
         if not seen.body:
@@ -92,6 +108,7 @@ def clinic() -> Iterator[Clinic]:
     """A healthy Label Studio, whose own site plays the backend, too."""
     with serving() as site:
         model = {
+            "id": 3,
             "url": site.url,
             "state": "CO",
             "readable_state": "Connected",
