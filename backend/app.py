@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import PurePath
+from secrets import randbits
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -22,18 +23,24 @@ from backend.learning.learner import Learner
 from backend.learning.school import School
 from backend.learning.teaching import Naming, Teaching
 from backend.loading import Engine, Loader
-from backend.metrics import Metrics
+from backend.metrics import Metrics, State
 from backend.page.journal import Journal
 from backend.page.pages import Pages, Server
 from backend.page.project_pages import ProjectPages
+from backend.pictures.addresses import reach_of
+from backend.pictures.buckets import listed
 from backend.pictures.images import Images, ImageSource
 from backend.pictures.prefetch import Prefetch
 from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
+from backend.prompting.shelf import Shelf
 from backend.routes import Service
 from backend.settings import Settings
 from backend.store.database import Database
+from backend.tracing import Spans, connected
 from backend.versions import Versions
+from backend.watch import Watch
+from backend.watchdog import Watchdog
 from model.lane import Lane
 from model.learning.examples import Curriculum
 
@@ -49,20 +56,25 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
 
     What the page shows is kept in `journal`, by default an empty one.
     """
-    journal = Journal() if journal is None else journal
-    database = Database(settings.database)
+    journal = Journal(randbits(40)) if journal is None else journal
+    database = Database(settings.database, later=True)
     brisk = database.hurried(BRISK)
-    lane, images = Lane(settings.queue_size), Images(image_source(settings))
+    sparing = brisk.sparing()
+    lane, images = Lane(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
     metrics = Metrics(lambda: lane.depth)
     loader = Loader(load or partial(load_models, settings))
     version, terms = model_version(settings), terms_of(settings)
+    metrics.registry.register(State(lane, loader, images.cache, version))
+    spans = connected()
+    watch = Watch(metrics, spans)
     offering = Offering(database, metrics)
-    teaching = Teaching(brisk, Naming(version, terms.models), metrics.revisions_unknown, journal)
+    teaching = Teaching(sparing, Naming(version, terms.models), metrics.revisions_unknown, journal)
+    shelf = Shelf(sparing, settings.session_seconds, metrics.sessions_unshared) if database.shared else None
     predictions = Predictions(
         loader=loader,
         lane=lane,
         images=images,
-        metrics=metrics,
+        watch=watch,
         teaching=teaching,
         offering=offering,
         preset_interactive=settings.preset_interactive,
@@ -70,14 +82,15 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
         separate_regions=settings.separate_regions,
         batch_deadline=settings.batch_deadline,
         journal=journal,
-        sessions=Sessions(settings.session_seconds),
+        sessions=Sessions(settings.session_seconds, shelf=shelf),
     )
     prefetch = Prefetch(images, lane, loader, settings.prefetch)
     events = Events(teaching.version, prewarm=prefetch.warm, release=predictions.release)
     school = School(database, lane, loader, images, metrics, _learn, terms)
     learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
     clerk = Clerk(database, metrics, on_training=learner.start_training)
-    for worker in (offering, learner, clerk):
+    watchdog = Watchdog(lane, metrics.stalls)
+    for worker in (offering, learner, clerk, watchdog):
         worker.start()
     recorder = Recorder(brisk, metrics, clerk.wake)
     service = Service(settings, predictions, events, prefetch, recorder)
@@ -86,18 +99,27 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None, jou
     project_pages = ProjectPages(database, settings, Naming(version, terms.models))
     pages = Pages(server, journal, service.health, project_pages.listed)
     app = _routed(service, pages, project_pages, Versions(database, version))
+    watch.follow(app)
     app.extensions["anyword"] = predictions  # for callers in the same process (official_runner.py)
-    app.extensions["anyword-close"] = partial(_close, (lane, clerk, learner, offering, database, brisk))
+    app.extensions["anyword-lane"] = lane
+    parts = (watchdog, clerk, learner, lane, offering, database, brisk, spans)
+    app.extensions["anyword-close"] = partial(_close, parts)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * MEGA
     return app
 
 
+def stop(app: Flask) -> None:
+    """Turn away what waits and what comes, for good; what runs goes on, and learning gives its lease back."""
+    app.extensions["anyword-lane"].stop()
+
+
 def close(app: Flask) -> None:
-    """Finish what runs and store what waits; learning gives its lease back and goes on in the next process."""
+    """Finish what runs and store what waits; learning goes on in the next process."""
+    stop(app)
     app.extensions["anyword-close"]()
 
 
-def _close(parts: tuple[Lane | Clerk | Learner | Offering | Database, ...]) -> None:
+def _close(parts: tuple[Watchdog | Clerk | Learner | Lane | Offering | Database | Spans, ...]) -> None:
     for part in parts:
         part.close()
 
@@ -129,7 +151,6 @@ def _routed(service: Service, pages: Pages, projects: ProjectPages, versions: Ve
     app.add_url_rule("/metrics", "metrics", service.metrics)
     app.add_url_rule("/openapi.json", "openapi", service.openapi)
     app.before_request(service.guard)
-    app.after_request(service.count)
     app.register_error_handler(Exception, service.refuse)
     return app
 
@@ -162,6 +183,8 @@ def image_source(settings: Settings) -> ImageSource:
         max_pixels=settings.max_image_megapixels * MEGA,
         timeout_s=settings.image_timeout,
         cache_bytes=settings.picture_cache_mb * MEGA,
+        reach=reach_of(settings.image_hosts),
+        buckets=listed(settings.buckets),
     )
 
 
@@ -175,7 +198,7 @@ def terms_of(settings: Settings) -> Terms:
 def _learn(engine: Any, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:
     from model.learning.learn import learn  # torch comes with it
 
-    return learn(engine, curriculum, saved, give_way)
+    return engine.within_memory(lambda engine: learn(engine, curriculum, saved, give_way))  # type: ignore[no-any-return]
 
 
 def _sync(settings: Settings, database: Database) -> Callable[[str], object] | None:

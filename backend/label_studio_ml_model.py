@@ -50,7 +50,7 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
         """Answer each task; an error is the answer only where every task failed."""
         with _refusing():
             service = official_runner.service()
-            version = service.teaching.version(self.project_id)
+            version = service.teaching.in_force(self.project_id).version
             outcomes = service.answer(official_runner.asked(tasks, context, self.config, self.project_id))
         refused = official_runner.trouble(outcomes)
         if refused is not None:

@@ -52,7 +52,7 @@ def version(predictions: Predictions, project: str) -> str:
     """The version that /setup names. Raises Misconfigured where the engine did not load."""
     if predictions.loader.failure:
         raise Misconfigured(predictions.loader.failure)
-    return predictions.teaching.version(project)
+    return predictions.teaching.in_force(project).version
 
 
 def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:

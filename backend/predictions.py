@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from backend import accepted, regions
-from backend.corrections.offering import Offering
 from backend.label_config import LabelConfig
-from backend.learning.teaching import InForce, Teaching
+from backend.learning.teaching import InForce
 from backend.loading import Loader
-from backend.metrics import Metrics
 from backend.page.journal import Journal, Occasion, entry_of
 from backend.pictures.images import Images
 from backend.problems import Problem, problem
 from backend.prompting import drafts, prompts
 from backend.prompting.parts import parts, whole
+from backend.prompting.place import Place, digest
 from backend.prompting.prompts import Prompts, Request
-from backend.prompting.sessions import Place, Sessions, Turn
-from model.errors import BadImage
-from model.lane import Lane, Priority
+from backend.prompting.sessions import Sessions, Turn
+from backend.regions import Region
+from backend.watch import Watch, note
+from model.errors import BadImage, Busy
+from model.lane import STOPPING, TIMELESS, Lane, Priority
 from model.values import Answer, Image, Query
 
 logger = logging.getLogger(__name__)
@@ -36,7 +39,8 @@ NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks wit
 class Ask:
     """One call of Label Studio: its tasks, the prompt's context, the labelling config, the server's address.
 
-    `project` is "<id>.<created unix>", as Label Studio names it.
+    `project` is "<id>.<created unix>", as Label Studio names it; `until`, by the monotonic clock, is when nobody waits
+    for an answer any more.
     """
 
     tasks: Sequence[Any]
@@ -44,6 +48,21 @@ class Ask:
     config: LabelConfig
     hostname: str
     project: str = ""
+    until: float = TIMELESS
+
+
+class Teacher(Protocol):
+    """Knows which revision a project is answered with: the database's, or the one that a job sent along."""
+
+    def in_force(self, project: str) -> InForce:
+        """The revision in force."""
+
+
+class Notebook(Protocol):
+    """Remembers what is offered to annotators."""
+
+    def note(self, project: str, task: str, found: Sequence[Region], request: Request, version: str) -> None:
+        """Take the regions of an answer down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +72,9 @@ class Predictions:
     loader: Loader
     lane: Lane
     images: Images
-    metrics: Metrics
-    teaching: Teaching
-    offering: Offering
+    watch: Watch
+    teaching: Teacher
+    offering: Notebook
     preset_interactive: str
     preset_batch: str
     separate_regions: bool
@@ -71,18 +90,24 @@ class Predictions:
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
-        deadline = time.monotonic() + self.batch_deadline
-        return [
-            self._attempt(task, ask, in_force) if time.monotonic() < deadline else NOT_REACHED for task in ask.tasks
-        ]
+        ask = replace(ask, until=time.monotonic() + self.batch_deadline)
+        outcomes: list[dict[str, Any] | Problem] = []
+        for task in ask.tasks:
+            with self.watch.task(ask.project, _task_id(task)):
+                late = time.monotonic() >= ask.until
+                outcomes.append(self._unreached() if late else self._attempt(task, ask, in_force))
+        return outcomes
+
+    def _unreached(self) -> Problem:
+        self.watch.refused(NOT_REACHED)
+        return NOT_REACHED
 
     def _attempt(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any] | Problem:
         try:
             return self._predict(task, ask, in_force)
         except Exception as error:  # the boundary of one task: the next one gets its answer
             trouble = problem(error)
-        self.metrics.errors.labels(trouble.kind).inc()
-        logger.error("Task %s: %s", _task_id(task), trouble.message)
+        self.watch.refused(trouble)
         self.journal.fail(trouble, f"task {_task_id(task)}, project {ask.project.partition('.')[0]}")
         if _interactive(ask.context) and ask.config.status:
             message = (
@@ -92,16 +117,18 @@ class Predictions:
         return trouble
 
     def _predict(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any]:
+        if self.lane.stopping:  # before anything is fetched: what is left of a batch is for the next process
+            raise Busy(STOPPING, retry_after=10)
         started = time.monotonic()
-        with self.metrics.stages.labels("fetch").time():
+        with self.watch.stage("fetch"):
             image = self._image(task, ask)
-        with self.metrics.stages.labels("prompt").time():
+        with self.watch.stage("prompt"):
             size = (image.shape[0], image.shape[1])
             said = prompts.read(ask.context, ask.config, size)
             asked, turn = self._fused(said, task, ask, size)
             request = in_force.taught(asked, ask.config)
-        answer = self._segment(image, request, turn)
-        with self.metrics.stages.labels("encode").time():
+        answer = self._segment(image, request, turn, ask.until)
+        with self.watch.stage("encode"):
             if not request.interactive:
                 answer = accepted.without_doubles(answer, request, task, ask.config)
             found = regions.named(answer, request, ask.config)
@@ -109,9 +136,10 @@ class Predictions:
         if turn is not None:
             self.sessions.remember(turn, request, found)
         self.offering.note(ask.project, str(_task_id(task))[:LONGEST_NAME], found, request, in_force.version)
-        self.metrics.regions.inc(len(found))
+        self.watch.metrics.regions.inc(len(found))
+        note(regions=len(found), **({"warning": "; ".join(answer.warnings)} if answer.warnings else {}))
         message = regions.message(answer, request)
-        logger.log(logging.WARNING if answer.warnings else logging.INFO, "Task %s: %s", _task_id(task), message)
+        logger.debug("The answer: %s", message)  # which may quote what was typed
         occasion = Occasion(ask.project, str(_task_id(task)), time.monotonic() - started, message)
         self.journal.record(entry_of(occasion, image, request, answer))
         if request.interactive and ask.config.status:
@@ -134,7 +162,7 @@ class Predictions:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
         return self.images.load(url, task_id=task.get("id"), hostname=ask.hostname)
 
-    def _segment(self, image: Image, request: Request, turn: Turn | None) -> Answer:
+    def _segment(self, image: Image, request: Request, turn: Turn | None, until: float) -> Answer:
         preset = self.preset_interactive if request.interactive else self.preset_batch
         query = replace(request.query, separate=self.separate_regions, preset=preset)
         if not query.clauses and not query.hints:
@@ -143,12 +171,13 @@ class Predictions:
         priority, queued = _priority(request, query), time.monotonic()
 
         def job() -> Answer:
-            self.metrics.stages.labels("wait").observe(time.monotonic() - queued)
-            with self.metrics.stages.labels("segment").time():
+            self.watch.passed("wait", queued)
+            with self.watch.stage("segment"):
                 answers = [engine.segment(image, part.query, lambda: self.lane.give_way(priority)) for part in asked]
             return whole(asked, answers)
 
-        return self.lane.run(job, priority, None if turn is None else turn.annotator)
+        told = partial(copy_context().run, job)  # so that the lane's thread, too, knows which request it works for
+        return self.lane.run(told, priority, None if turn is None else turn.annotator, until)
 
 
 def _priority(request: Request, query: Query) -> Priority:
@@ -169,7 +198,7 @@ def _interactive(context: object) -> bool:
 
 def _place(task: Any, ask: Ask) -> Place:
     project, name = ask.project[:LONGEST_NAME], str(_task_id(task))[:LONGEST_NAME]
-    return Place(ask.hostname, project, name, hash(_address(task, ask.config)))
+    return Place(ask.hostname, project, name, digest(_address(task, ask.config) or ""))
 
 
 def _address(task: Any, config: LabelConfig) -> str | None:

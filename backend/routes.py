@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections import OrderedDict
 from typing import Any
 
 from flask import Response, abort, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import MethodNotAllowed
 
-from backend import label_config
+from backend import label_config, logs
 from backend.corrections.recording import Recorder
 from backend.events import Events
 from backend.openapi import description
@@ -22,7 +21,9 @@ from backend.pictures.prefetch import Prefetch
 from backend.predictions import Ask, Predictions, event_of
 from backend.problems import Problem, problem
 from backend.settings import Settings
+from backend.watch import project_id, refused
 from model.errors import Misconfigured
+from model.lane import STOPPING
 
 WEBHOOK = "/webhook"
 WITHOUT_PASSWORD = ("/", "/health", "/ready", WEBHOOK)  # probes, and events: Label Studio sends those without one
@@ -32,27 +33,29 @@ WITHOUT_SECRET = (
     "name and a password only: set ANYWORD_BASIC_AUTH_USER and _PASSWORD, and give them to the model in Label Studio"
 )
 MEGABYTE = 1_000_000
-PROJECTS_REMEMBERED = 1000
 
 
 class Service:
-    """The routes; what they remember is each project's server address."""
+    """The routes, which remember nothing themselves."""
 
     def __init__(
         self, settings: Settings, predictions: Predictions, events: Events, prefetch: Prefetch, recorder: Recorder
     ) -> None:
         self._settings = settings
         self._predictions = predictions
-        self._loader = predictions.loader
-        self._metrics = predictions.metrics
+        self._loader, self._lane = predictions.loader, predictions.lane
+        self._metrics = predictions.watch.metrics
         self._events = events
         self._prefetch = prefetch
         self._journal = predictions.journal
         self._recorder = recorder
-        self._hostnames: OrderedDict[str, str] = OrderedDict()
 
     def health(self) -> Response:
-        """Say that the server lives."""
+        """Say that the server lives, or that its models hang and only a new start will help."""
+        if trouble := self._lane.trouble:
+            response = jsonify(status="DOWN", model_class="Anyword", error=trouble)
+            response.status_code = 503
+            return response
         return jsonify(status="UP", model_class="Anyword")
 
     def setup(self) -> Response:
@@ -64,11 +67,8 @@ class Service:
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
-        self._hostnames[project] = hostname
-        if len(self._hostnames) > PROJECTS_REMEMBERED:
-            self._hostnames.popitem(last=False)
         self._recorder.met(project, hostname, schema)
-        return jsonify(model_version=self._predictions.teaching.version(project))
+        return jsonify(model_version=self._predictions.teaching.in_force(project).version)
 
     def predict(self) -> Response:
         """Answer each task; an error is the answer only where every task failed."""
@@ -78,7 +78,7 @@ class Service:
             tasks=_required(body, "tasks", list),
             context=params.get("context") if isinstance(params, dict) else None,
             config=label_config.read(_required(body, "label_config", str)),
-            hostname=str(body.get("hostname") or self._hostnames.get(str(body.get("project")), "")),
+            hostname=str(body.get("hostname") or self._recorder.hostname(str(body.get("project")))),
             project=str(body.get("project")),
         )
         if event_of(ask.context) is not None:
@@ -99,9 +99,10 @@ class Service:
 
     def ready(self) -> Response:
         """Say whether predictions can start at once, and if not, why."""
-        if self._loader.loaded:
-            return jsonify(status="ready")
-        response = jsonify(status="failed" if self._loader.failure else "loading", error=self._loader.failure)
+        status, error = self._readiness()
+        if status == "ready":
+            return jsonify(status=status)
+        response = jsonify(status=status, error=error)
         response.status_code = 503
         return response
 
@@ -134,11 +135,15 @@ class Service:
             response.headers["Allow"] = ", ".join(error.valid_methods)
         return response
 
-    def count(self, response: Response) -> Response:
-        """Count the answer by route and status."""
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        self._metrics.requests.labels(route, response.status_code).inc()
-        return response
+    def _readiness(self) -> tuple[str, str]:
+        """How things stand, in a word, and what is wrong."""
+        if self._lane.stopping:
+            return "stopping", STOPPING
+        if trouble := self._lane.trouble:
+            return "stalled", trouble
+        if self._loader.loaded:
+            return "ready", ""
+        return ("failed" if self._loader.failure else "loading"), self._loader.failure
 
     def _may_tell(self, secret: str) -> bool:
         """Whether an event brought the secret, or the password: that is what START_TRAINING can bring."""
@@ -157,6 +162,7 @@ class Service:
         if not isinstance(body, dict):
             abort(400, "The request has to be a JSON object")
         g.project = [f"project {str(body['project']).partition('.')[0]}"] if "project" in body else []
+        logs.note(**{"project": project_id(str(body["project"]))} if "project" in body else {})
         return body
 
 
@@ -188,6 +194,7 @@ def _required(body: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _refusal(trouble: Problem) -> Response:
+    refused(trouble)
     response = jsonify(error=trouble.message)
     response.status = trouble.status_line
     if trouble.status == 401:

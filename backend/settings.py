@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
+from backend.pictures import buckets
+from backend.pictures.addresses import reach_of
 from model.errors import Misconfigured
 from model.presets import PRESETS
 
 PREFIX = "ANYWORD_"
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+FORMATS = ("text", "json")
 FLOATS = ("float32", "bfloat16", "float16")
 WAYS = tuple(PRESETS)
 
@@ -43,6 +46,16 @@ class Settings:
 
     label_studio_url: str = _text("", "Address of Label Studio, for pictures with a relative address and for the key")
     label_studio_api_key: str = _secret("Key for fetching pictures from Label Studio: legacy or personal access token")
+    image_hosts: str = _text(
+        "public",
+        "Where pictures may come from besides Label Studio, with commas: `public` and `private` for all such hosts, "
+        "hosts (`images.example.org`, `*.example.org`), networks (`10.0.0.0/8`)",
+    )
+    buckets: str = _text(
+        "",
+        "Places in cloud storage that are read directly, with the server's own cloud credentials, with commas: "
+        "`s3://bucket/folder`, `gs://bucket`, `azure-blob://container`; others come through Label Studio",
+    )
     local_files_root: str = _text("", "Folder behind Label Studio's local files, where the server can read it directly")
     image_timeout: float = _number(10.0, "Seconds until fetching a picture is given up", 0.1, 90)
     max_image_mb: int = _number(64, "Largest picture file in MB", 1)
@@ -82,9 +95,13 @@ class Settings:
     basic_auth_password: str = _secret("Password that requests have to bring")
     host: str = _text("127.0.0.1", "Address to listen on")
     port: int = _number(9090, "Port to listen on", 0, 65535)
-    threads: int = _number(16, "Requests served at the same time", 2, 256)
+    threads: int = _number(32, "Requests served at the same time", 2, 256)
     queue_size: int = _number(8, "Predictions that may wait for the models", 1)
-    log_level: str = _text("INFO", "Least level that is logged", LEVELS)
+    stall_seconds: float = _number(
+        300.0, "Seconds that a job may hold the models without a step until `/health` says that they hang", 1
+    )
+    log_level: str = _text("INFO", "Least level that is logged; DEBUG tells what was asked and answered, too", LEVELS)
+    log_format: str = _text("text", "Lines of the log: text, or json with one object a line", FORMATS)
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -99,6 +116,8 @@ def read(environ: Mapping[str, str]) -> Settings:
     given = {name: environ[name] for name in known if environ.get(name, "")}
     values: dict[str, Any] = {known[name].name: _value(name, text, known[name]) for name, text in given.items()}
     settings = Settings(**values)
+    reach_of(settings.image_hosts)
+    buckets.listed(settings.buckets)
     if bool(settings.basic_auth_user) != bool(settings.basic_auth_password):
         raise Misconfigured("ANYWORD_BASIC_AUTH_USER and ANYWORD_BASIC_AUTH_PASSWORD go together: set both or none")
     return settings

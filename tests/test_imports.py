@@ -36,7 +36,7 @@ def test_a_file_imports_only_what_its_side_may(path: Path) -> None:
 
 
 def test_the_server_starts_without_the_heavy_libraries() -> None:
-    heavy = ("torch", "transformers", "diffusers", "spacy", "label_studio_sdk", "scipy", "pandas")
+    heavy = ("torch", "transformers", "diffusers", "spacy", "label_studio_sdk", "scipy", "pandas", "opentelemetry")
     code = f"import sys, backend.app, backend.serving; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

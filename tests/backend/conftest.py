@@ -9,9 +9,9 @@ import pytest
 from tests.backend.site import Site, serving
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The settings' own database is a file in the folder where the process works: not in this checkout."""
+    """The settings' own database is a file in the working folder: each module has one of its own."""
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("apps"))
     yield

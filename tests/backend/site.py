@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from backend.pictures.addresses import reach_of
 from backend.pictures.images import Images, ImageSource
 from model.errors import BadImage
 
@@ -38,6 +39,7 @@ class Seen:
     path: str
     authorization: str | None
     body: bytes = b""
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Site:
     def keys(self) -> list[str | None]:
         return [seen.authorization for seen in self.seen]
 
+    @property
+    def hosts(self) -> list[str]:
+        return [seen.host for seen in self.seen]
+
 
 @contextmanager
 def serving() -> Iterator[Site]:
@@ -60,7 +66,8 @@ def serving() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            seen = Seen(self.path, self.headers.get("Authorization"), self.rfile.read(length))
+            authorization, host = self.headers.get("Authorization"), self.headers.get("Host", "")
+            seen = Seen(self.path, authorization, self.rfile.read(length), host)
             site.seen.append(seen)
             status, headers, body = site.routes.get(self.path.partition("?")[0], status_only(404))(seen)
             self.send_response(status)
@@ -100,7 +107,9 @@ def redirect(target: str) -> Callable[[Seen], Answer]:
 
 @contextmanager
 def loader(**source: Any) -> Iterator[Images]:
-    loading = Images(ImageSource(**({"timeout_s": 5.0} | source)))
+    """Loads pictures, also from the sites of the tests."""
+    defaults: dict[str, Any] = {"timeout_s": 5.0, "reach": reach_of("public, private")}
+    loading = Images(ImageSource(**(defaults | source)))
     yield loading
     loading.web.session.close()
 

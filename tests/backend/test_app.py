@@ -18,6 +18,7 @@ from model.values import Answer, Image, Query
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, VERSION, client_of, masks, results, status_text
 from tests.backend.colour_engine import COLOURS, ColourEngine
+from tests.backend.log_lines import logged
 
 
 @pytest.fixture
@@ -223,16 +224,16 @@ def test_another_preset_for_pre_annotations_is_another_version() -> None:
     assert model_version(replace(SETTINGS, preset_interactive="accurate")) == VERSION
 
 
-def test_a_warning_reaches_the_region_the_status_area_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_reaches_the_region_the_status_area_and_the_log() -> None:
     client = client_of(Recording(warnings=("the text did not fit the picture",)))
-    [prompted] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=calls.text("red"))))
-    [batch] = results(client.post("/predict", json=calls.predict([calls.task(8)])))
+    with logged(replace(SETTINGS, log_format="json")) as log:
+        [prompted] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=calls.text("red"))))
+        [batch] = results(client.post("/predict", json=calls.predict([calls.task(8)])))
     regions = [item for item in (*prompted["result"], *batch["result"]) if item["type"] != "textarea"]
     assert all(item["meta"] == {"text": ["the text did not fit the picture"]} for item in regions)
     assert status_text(prompted).endswith("; the text did not fit the picture")
-    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert [message.split(":")[0] for message in warned] == ["Task 7", "Task 8"]
-    assert all(message.endswith("the text did not fit the picture") for message in warned)
+    warned = [(entry["task"], entry["warning"]) for entry in log.entries if entry["level"] == "WARNING"]
+    assert warned == [("7", "the text did not fit the picture"), ("8", "the text did not fit the picture")]
 
 
 def test_without_a_warning_a_region_has_no_remark(client: FlaskClient) -> None:

@@ -1,7 +1,6 @@
 """Bad input through Flask's test client: a clear message, no trace, and the next request works."""
 
 import base64
-import logging
 import resource
 import time
 import zlib
@@ -16,6 +15,9 @@ from flask.testing import FlaskClient
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, client_of, masks, results, status_text
 from tests.backend.colour_engine import ColourEngine
+from tests.backend.log_lines import logged
+
+ALL_AS_JSON = replace(SETTINGS, log_format="json", log_level="DEBUG")
 
 
 @pytest.fixture
@@ -52,19 +54,22 @@ WITHOUT_STATUS = calls.STROKES.replace('name="status"', 'name="notes"')
 @pytest.mark.usefixtures("next_one_works")
 @pytest.mark.parametrize(("context", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PROMPTS])
 def test_a_bad_prompt_is_told_in_the_status_area_else_the_reason_phrase_and_in_the_log(
-    client: FlaskClient, caplog: pytest.LogCaptureFixture, context: dict[str, Any], said: str
+    client: FlaskClient, context: dict[str, Any], said: str
 ) -> None:
-    [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], calls.STROKES, context)))
-    refused = client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context))
+    with logged(ALL_AS_JSON) as log:
+        [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], calls.STROKES, context)))
+        refused = client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context))
     assert masks(prediction) == []
     assert said in status_text(prediction)
     assert refused.status_code == 422
     assert said in refused.status
-    assert [record.getMessage() for record in caplog.records] == [
-        f"Task 7: {status_text(prediction)}",
-        f"Task 8: {status_text(prediction)}",
+    tasks = [entry for entry in log.entries if entry["message"] == "Task refused"]
+    assert [(entry["task"], entry["kind"], entry.get("reason")) for entry in tasks] == [
+        ("7", "BadQuery", None),  # it may quote what was typed
+        ("8", "BadQuery", None),
     ]
-    assert "Traceback" not in caplog.text
+    assert log.messages.count(f"The refusal: {status_text(prediction)}") == 2
+    assert "Traceback" not in log.text
 
 
 NOTHING_FOUND = [
@@ -76,18 +81,15 @@ NOTHING_FOUND = [
 
 @pytest.mark.usefixtures("next_one_works")
 @pytest.mark.parametrize(("typed", "said"), [pytest.param(*row[1:], id=row[0]) for row in NOTHING_FOUND])
-def test_a_text_that_finds_nothing_is_answered_with_the_reason(
-    client: FlaskClient, caplog: pytest.LogCaptureFixture, typed: str, said: str
-) -> None:
-    caplog.set_level(logging.INFO)
+def test_a_text_that_finds_nothing_is_answered_with_the_reason(client: FlaskClient, typed: str, said: str) -> None:
     context = calls.text(typed)
-    [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=context)))
-    [silent] = results(client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context)))
+    with logged(ALL_AS_JSON) as log:
+        [prediction] = results(client.post("/predict", json=calls.predict([calls.task(7)], context=context)))
+        [silent] = results(client.post("/predict", json=calls.predict([calls.task(8)], WITHOUT_STATUS, context)))
     assert masks(prediction) == []
     assert silent["result"] == []
     assert said in status_text(prediction)
-    assert f"Task 7: {status_text(prediction)}" in caplog.messages
-    assert f"Task 8: {status_text(prediction)}" in caplog.messages
+    assert log.messages.count(f"The answer: {status_text(prediction)}") == 2
 
 
 BAD_PICTURES = [
@@ -105,16 +107,18 @@ BAD_PICTURES = [
 
 @pytest.mark.usefixtures("next_one_works")
 @pytest.mark.parametrize(("task", "said"), [pytest.param(*row[1:], id=row[0]) for row in BAD_PICTURES])
-def test_a_bad_picture_is_told(client: FlaskClient, caplog: pytest.LogCaptureFixture, task: Any, said: str) -> None:
-    [prediction] = results(client.post("/predict", json=calls.predict([task], context=calls.text("red"))))
-    alone = client.post("/predict", json=calls.predict([task]))
+def test_a_bad_picture_is_told(client: FlaskClient, task: Any, said: str) -> None:
+    with logged(replace(ALL_AS_JSON, log_level="INFO")) as log:
+        [prediction] = results(client.post("/predict", json=calls.predict([task], context=calls.text("red"))))
+        alone = client.post("/predict", json=calls.predict([task]))
     assert masks(prediction) == []
     assert said in status_text(prediction)
     assert alone.status_code == 422
     assert said in alone.status
     assert alone.get_json()["error"] == status_text(prediction)
-    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [status_text(prediction)] * 2
-    assert "Traceback" not in caplog.text
+    reasons = [entry["reason"] for entry in log.entries if entry["message"] == "Task refused"]
+    assert reasons == [status_text(prediction)] * 2
+    assert "Traceback" not in log.text
 
 
 def enormous_png() -> bytes:

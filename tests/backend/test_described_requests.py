@@ -41,20 +41,18 @@ def description() -> Any:
 
 SETUP, PREDICT, EVENT, PICTURE = "/setup", "/predict", "/webhook", "/requests/{number}/{panel}.png"
 FITTING, OTHER = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+KINDS = [
+    ("post", SETUP, FITTING),
+    ("post", SETUP, OTHER),
+    ("post", PREDICT, FITTING),
+    ("post", PREDICT, OTHER),
+    ("post", EVENT, FITTING),  # every event fits
+    ("get", PICTURE, FITTING),
+    ("get", PICTURE, OTHER),
+]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "mode"),
-    [
-        ("post", SETUP, FITTING),
-        ("post", SETUP, OTHER),
-        ("post", PREDICT, FITTING),
-        ("post", PREDICT, OTHER),
-        ("post", EVENT, FITTING),  # every event fits
-        ("get", PICTURE, FITTING),
-        ("get", PICTURE, OTHER),
-    ],
-)
+@pytest.mark.parametrize(("method", "path", "mode"), KINDS)
 def test_requests_that_fit_the_description_and_others_are_answered_as_described(
     description: Any, method: str, path: str, mode: GenerationMode
 ) -> None:

@@ -126,7 +126,7 @@ def test_the_version_is_the_same_in_setup_and_in_predictions(client: FlaskClient
     setup = {"project": "1.1", "schema": calls.BITMASK, "extra_params": {"an": "object"}}
     response = client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red")))
     [prediction] = response.get_json()["results"]
-    version = service.teaching.version("1")
+    version = service.teaching.in_force("1").version
     assert client.post("/setup", json=setup).get_json() == {"model_version": version}
     assert prediction["model_version"] == version
     assert {item["from_name"] for item in prediction["result"]} == {"mask", "label", "status"}

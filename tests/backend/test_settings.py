@@ -74,3 +74,8 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     rows = table().splitlines()
     assert len(rows) == 2 + len(Settings.__dataclass_fields__)
     assert "| `ANYWORD_PORT` | `9090` | Port to listen on |" in rows
+
+
+def test_a_host_that_is_written_as_an_address_is_refused_at_the_start() -> None:
+    with pytest.raises(Misconfigured, match=r"ANYWORD_IMAGE_HOSTS has 'http://minio:9000', but takes `public`"):
+        read({"ANYWORD_IMAGE_HOSTS": "public,http://minio:9000"})
