@@ -34,10 +34,10 @@ def _verdict(figure: Figure) -> str:
 
 
 def _commit() -> str:
-    commit = _git("rev-parse", "--short", "HEAD")
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
     return f"{commit} with changes" if _git("status", "--porcelain") else commit
 
 
 def _git(*arguments: str) -> str:
     answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+    return answer.stdout.strip()
