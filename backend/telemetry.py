@@ -19,7 +19,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from backend import __version__
-from backend.tracing import NOBODY
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Traced:
         logging.getLogger(QUEUE).setLevel(logging.ERROR)  # that spans are lost is told once, by the exporter
 
     @contextmanager
-    def span(self, name: str, caller: Mapping[str, str] = NOBODY) -> Iterator[str]:
+    def span(self, name: str, caller: Mapping[str, str] | None = None) -> Iterator[str]:
         """See Spans."""
         kind = trace.SpanKind.SERVER if caller else trace.SpanKind.INTERNAL
         parent = self._propagator.extract(caller) if caller else None

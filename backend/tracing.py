@@ -8,13 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")  # OpenTelemetry's own variables
-NOBODY: Mapping[str, str] = {}
 
 
 class Spans(Protocol):
     """Where pieces of work are told."""
 
-    def span(self, name: str, caller: Mapping[str, str] = NOBODY) -> AbstractContextManager[str]:
+    def span(self, name: str, caller: Mapping[str, str] | None = None) -> AbstractContextManager[str]:
         """A piece of work that lasts as long as the block; gives the trace's id, empty where nothing is traced.
 
         `caller` holds the W3C headers of a request, whose trace goes on here. Other threads belong to the piece where
@@ -34,7 +33,7 @@ class Spans(Protocol):
 class Untraced:
     """Nobody wants to know."""
 
-    def span(self, name: str, caller: Mapping[str, str] = NOBODY) -> AbstractContextManager[str]:  # noqa: ARG002
+    def span(self, name: str, caller: Mapping[str, str] | None = None) -> AbstractContextManager[str]:  # noqa: ARG002
         """Do nothing around the block."""
         return nullcontext("")
 
