@@ -22,6 +22,7 @@ from backend.app import terms_of
 from backend.bulk import command, patience, to_do
 from backend.corrections import studio as studio_module
 from backend.learning.codec import Learned, encode
+from backend.process import ROOT
 from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
@@ -90,6 +91,7 @@ def nodes() -> Iterator[Nodes]:
     ):
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("PYTHONPATH", str(ROOT))  # of the nodes, on which Anyword is to be found
         patch.delenv("RAY_ADDRESS", raising=False)
         arguments = {**SMALL, "num_cpus": 0, "_system_config": QUICK}
         cluster = Cluster(initialize_head=True, head_node_args=arguments)
