@@ -26,13 +26,14 @@ class Figure:
     @property
     def measured(self) -> str:
         """The value for people."""
-        return f"{self.value:.3g} {self.unit}".strip()
+        digits = ",.0f" if self.value >= 1000 else ".3g"
+        return f"{self.value:{digits}} {self.unit}".strip()
 
     @property
     def allowed(self) -> str:
         """The budget for people; empty where there is none."""
         sign = ">=" if self.least else "<="
-        return "" if self.budget is None else f"{sign} {self.budget:g} {self.unit}".strip()
+        return "" if self.budget is None else f"{sign} {self.budget:,g} {self.unit}".strip()
 
 
 def show(title: str, figures: Sequence[Figure]) -> int:
