@@ -106,7 +106,7 @@ def studio(server: Address) -> Studio:
 
 def album_of(scenes: Sequence[Scene], folder: Path) -> Album:
     """Save scenes as files."""
-    files = [folder / f"scene-{scene.seed}.png" for scene in scenes]
+    files = [folder / f"scene-{scene.seed}-{scene.image.shape[1]}.png" for scene in scenes]
     for scene, file in zip(scenes, files, strict=True):
         Pictures.fromarray(scene.image).save(file)
     return Album(scenes, files)
