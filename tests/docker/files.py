@@ -32,5 +32,10 @@ def documents(name: str) -> list[Any]:
 
 def example() -> dict[str, str]:
     """The names in env.example with their values."""
-    lines = (FOLDER / "env.example").read_text().splitlines()
+    return variables(FOLDER / "env.example")
+
+
+def variables(path: Path) -> dict[str, str]:
+    """The names in an .env file with their values."""
+    lines = path.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

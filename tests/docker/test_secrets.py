@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.files import FOLDER, example
+from tests.docker.files import FOLDER, example, variables
 
 ASKED = {"LABEL_STUDIO_USERNAME": "you@example.org", "ANYWORD_BASIC_AUTH_USER": "label-studio"}
 MADE_UP = (
@@ -27,18 +27,13 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def written(folder: Path) -> dict[str, str]:
-    lines = [line for line in (folder / ".env").read_text().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines)
-
-
 def test_every_secret_is_another_one_and_nothing_else_changes(folder: Path) -> None:
     done = run(folder, "you@example.org")
     assert done.returncode == 0, done.stderr
-    made = {name: value for name, value in written(folder).items() if name in MADE_UP}
+    made = {name: value for name, value in variables(folder / ".env").items() if name in MADE_UP}
     assert len(set(made.values())) == len(MADE_UP)
     assert all(len(value) == 40 and set(value) <= set("0123456789abcdef") for value in made.values())
-    assert written(folder) == {**example(), **ASKED, **made}
+    assert variables(folder / ".env") == {**example(), **ASKED, **made}
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
     assert not any(value in done.stdout + done.stderr for value in made.values())
 
@@ -47,7 +42,7 @@ def test_secrets_that_are_there_stay(folder: Path) -> None:
     (folder / ".env").write_text("POSTGRES_PASSWORD=old\n")
     refused = run(folder, "you@example.org")
     assert (refused.returncode, ".env is there already" in refused.stderr) == (1, True)
-    assert written(folder) == {"POSTGRES_PASSWORD": "old"}
+    assert variables(folder / ".env") == {"POSTGRES_PASSWORD": "old"}
 
 
 def test_an_email_is_asked_for(folder: Path) -> None:

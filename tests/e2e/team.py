@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from backend.process import free_port, running
 from tests import postgres
-from tests.docker.files import FOLDER, documents
+from tests.docker.files import FOLDER, documents, variables
 from tests.e2e.servers import LABEL_STUDIO
 from tests.postgres import BINARIES, Owner, Postgres
 
@@ -85,8 +85,7 @@ def written(folder: Path) -> dict[str, str]:
     for name in ("secrets.sh", "env.example"):
         shutil.copy(FOLDER / name, folder)
     subprocess.run(["sh", str(folder / "secrets.sh"), EMAIL], check=True, capture_output=True)
-    lines = [line for line in (folder / ".env").read_text().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines)
+    return variables(folder / ".env")
 
 
 def _variables(service: str, secrets: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
