@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from cachetools import LRUCache
 
 T = TypeVar("T")
+Key = tuple[object, ...]
 
 PICTURES = ("embedding", "latents")  # what belongs to a picture alone; all else belongs to a picture and a text
 PICTURES_SHARE = 0.25  # of the budget: SAM ViT-H's embedding has 4 MB, Stable Diffusion's maps of one text have 134 MB
@@ -24,24 +25,25 @@ class Cache:
 
     def __init__(self, budget: int) -> None:
         share = int(budget * PICTURES_SHARE)
-        self._pictures: LRUCache[tuple[object, ...], Any] = LRUCache(share, getsizeof=size_of)
-        self._texts: LRUCache[tuple[object, ...], Any] = LRUCache(budget - share, getsizeof=size_of)
+        self._pictures: LRUCache[Key, Any] = LRUCache(share, getsizeof=size_of)
+        self._texts: LRUCache[Key, Any] = LRUCache(budget - share, getsizeof=size_of)
 
-    def get(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
+    def get(self, key: Key, compute: Callable[[], T]) -> T:
         """The value under a key, computed where it is not there."""
-        values = self._of(key)
-        if key in values:
-            return values[key]  # type: ignore[no-any-return]
-        value = compute()
-        if size_of(value) <= values.maxsize:
-            values[key] = value
+        (value,) = self.get_all([key], lambda _: [compute()])
         return value
 
-    def __contains__(self, key: tuple[object, ...]) -> bool:
-        """Whether a value is kept under a key."""
-        return key in self._of(key)
+    def get_all(self, keys: Sequence[Key], compute: Callable[[list[int]], Sequence[T]]) -> list[T]:
+        """The values under some keys; `compute` is given the places of those that are not there, each key's first."""
+        found: dict[Key, T] = {key: self._of(key)[key] for key in keys if key in self._of(key)}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        for key, value in zip(missing, compute([keys.index(key) for key in missing]) if missing else (), strict=True):
+            found[key] = value
+            if size_of(value) <= self._of(key).maxsize:
+                self._of(key)[key] = value
+        return [found[key] for key in keys]
 
-    def _of(self, key: tuple[object, ...]) -> LRUCache[tuple[object, ...], Any]:
+    def _of(self, key: Key) -> LRUCache[Key, Any]:
         return self._pictures if key[0] in PICTURES else self._texts
 
     def clear(self) -> None:

@@ -6,6 +6,7 @@ the softmax over distances, the normalisations and all constants are ours.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from model.alignment import pieces_of
 from model.config import EngineConfig, InversionConfig
 from model.divergence import symmetric_kl
-from model.inversion import DIVERGED, GiveWay, Inverted
+from model.inversion import DIVERGED, GiveWay, Inverted, pausing
 from model.ports import Backbone
 from model.refine import spread
 from model.syntax import bind
@@ -27,46 +28,89 @@ from model.wording import Sought
 class Views:
     """What is clustered: a picture's latents and those of its mirror image (1, c, s, s each), and the classes.
 
-    `classes`: the phrases, and "background" as the last one.
+    `classes`: the phrases, and "background" as the last one. start: text-encoder outputs (L, d).
     """
 
     latents: torch.Tensor
     mirrored: torch.Tensor
     classes: tuple[Sought, ...]
+    start: torch.Tensor
 
 
-def cluster(backbone: Backbone, views: Views, start: torch.Tensor, config: EngineConfig, give_way: GiveWay) -> Inverted:
+class Fit:
+    """One picture's class words on their way. Only their rows are learned; the rate is a share of their own size."""
+
+    def __init__(self, views: Views, rate: float) -> None:
+        start = views.start
+        self.views = views
+        self.rows = torch.tensor(pieces_of(each.words for each in views.classes), device=start.device)
+        self.learned = start[self.rows].float().clone().requires_grad_()
+        self.group = {"params": [self.learned], "lr": rate * float(self.learned.detach().square().mean().sqrt())}
+        self.distances: torch.Tensor | None = None
+        self.best, self.least, self.steps = start, torch.inf, 0
+        self.warning: str | None = None
+
+    def embeddings(self, last: bool) -> torch.Tensor:
+        """Text-encoder outputs (L, d) as they are now; nobody asks for the gradient of the last ones."""
+        learned = self.learned.detach() if last else self.learned
+        return self.views.start.float().index_copy(0, self.rows, learned)
+
+    def loss(self, seen: Attention, mirrored: Attention | None, config: EngineConfig) -> torch.Tensor:
+        """How far the classes are from compact, apart and decided."""
+        inversion, classes = config.inversion, self.views.classes
+        self.distances = apart(seen) if self.distances is None else self.distances
+        chances = chances_of(seen, classes, config)
+        loss = inversion.cluster_weight * cluster_loss(chances, self.distances, inversion)
+        if mirrored is None:
+            return loss
+        return loss + inversion.entropy_weight * entropy((chances + chances_of(mirrored, classes, config).flip(2)) / 2)
+
+    def judge(self, loss: float, embeddings: torch.Tensor, step: int) -> None:
+        """Keep the best that was seen (ours): nothing worse than the start comes back, nor a loss that is none."""
+        if not math.isfinite(loss):
+            self.best, self.steps, self.warning = self.views.start, 0, DIVERGED
+            return
+        self.steps = step
+        if loss < self.least:
+            self.best, self.least = embeddings.detach(), loss
+
+
+def cluster(backbone: Backbone, pictures: Sequence[Views], config: EngineConfig, give_way: GiveWay) -> list[Inverted]:
     """Fit the class words' text-encoder outputs so that classes are compact, apart, and decided.
 
-    start: text-encoder outputs (L, d). Only the classes' rows are learned; the rate is a share of their root mean
-    square. The best loss seen is kept (ours): nothing worse than the start comes back.
+    Several pictures share the passes, and nothing else: the sum of their losses has each one's own gradient.
     """
     inversion = config.inversion
-    rows = torch.tensor(pieces_of(each.words for each in views.classes), device=start.device)
-    learned = start[rows].float().clone().requires_grad_()
-    optimiser = torch.optim.AdamW([learned], lr=inversion.rate * float(learned.detach().square().mean().sqrt()))
-    distances, best, least = None, start, torch.inf
+    fits = [Fit(each, inversion.rate) for each in pictures]
+    optimiser = torch.optim.AdamW([fit.group for fit in fits])
     for step in range(inversion.steps + 1):
-        give_way()
-        last = step == inversion.steps  # nobody asks for its gradient
-        embeddings = start.float().index_copy(0, rows, learned.detach() if last else learned)
-        seen = backbone.attend(views.latents, embeddings)
-        distances = apart(seen) if distances is None else distances
-        chances = chances_of(seen, views.classes, config)
-        loss = inversion.cluster_weight * cluster_loss(chances, distances, inversion)
-        if inversion.entropy_weight:
-            mirrored = chances_of(backbone.attend(views.mirrored, embeddings), views.classes, config).flip(2)
-            loss = loss + inversion.entropy_weight * entropy((chances + mirrored) / 2)
-        if not torch.isfinite(loss):
-            return Inverted(start, 0, DIVERGED)
-        if loss.item() < least:
-            best, least = embeddings.detach(), loss.item()
-        if last:
+        going, last = [fit for fit in fits if fit.warning is None], step == inversion.steps
+        embeddings = [fit.embeddings(last) for fit in going]
+        losses = looked(backbone, going, embeddings, config, give_way)
+        for fit, found, loss in zip(going, embeddings, losses, strict=True):
+            fit.judge(loss.item(), found, step)
+        wanted = [loss for fit, loss in zip(going, losses, strict=True) if fit.warning is None]
+        if last or not wanted:
             break
+        give_way()
         optimiser.zero_grad()
-        loss.backward()
+        torch.stack(wanted).sum().backward()
         optimiser.step()
-    return Inverted(best, inversion.steps)
+    return [Inverted(fit.best, fit.steps, fit.warning) for fit in fits]
+
+
+def looked(
+    backbone: Backbone, fits: Sequence[Fit], embeddings: Sequence[torch.Tensor], config: EngineConfig, give_way: GiveWay
+) -> list[torch.Tensor]:
+    """The loss of each picture under its text: pictures and their mirror images share passes."""
+    sides = [fit.views.latents for fit in fits]
+    if config.inversion.entropy_weight:
+        sides += [fit.views.mirrored for fit in fits]
+    texts, at_once = torch.stack([*embeddings] * (len(sides) // len(fits))), backbone.passes_at_once
+    groups = zip(torch.cat(sides).split(at_once), texts.split(at_once), strict=True)
+    seen = [attention for group in pausing(groups, give_way) for attention in backbone.attend(*group)]
+    pairs = itertools.zip_longest(seen[: len(fits)], seen[len(fits) :])
+    return [fit.loss(plain, mirrored, config) for fit, (plain, mirrored) in zip(fits, pairs, strict=True)]
 
 
 def chances_of(seen: Attention, classes: Sequence[Sought], config: EngineConfig) -> torch.Tensor:

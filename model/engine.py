@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from model import presets
@@ -13,13 +14,13 @@ from model.config import EngineConfig
 from model.errors import BadImage, OutOfMemory
 from model.frugal import frugal
 from model.hints import check
-from model.inversion import GiveWay
+from model.inversion import GiveWay, pausing
 from model.locating import Located, locate
 from model.memory import TOLD, give_back, is_short, said
 from model.objects import objects, propose, segments_of
 from model.pointing import pointed
 from model.selection import Choice, exclusive
-from model.sight import Models, Seen, Sight
+from model.sight import Models, Question, Seen, Sight
 from model.values import Answer, Attention, Finding, Image, Query
 from model.wording import Wording, word
 
@@ -41,7 +42,17 @@ class Engine:
         `give_way` is called between the steps of long work. Raises BadQuery for a query that cannot be answered,
         BadImage for a picture without pixels, and OutOfMemory.
         """
-        return self.under(query.preset).within_memory(lambda engine: engine._answer(image, query, give_way))
+        (answer,) = self.segment_each([image], query, give_way)
+        return answer
+
+    def segment_each(
+        self, images: Sequence[Image], query: Query, give_way: GiveWay = lambda: None
+    ) -> tuple[Answer, ...]:
+        """Answer one query about each of several images, which share the backbone's passes. Raises what `segment` does.
+
+        Answers are those of one image at a time, but for rounding.
+        """
+        return self.under(query.preset).within_memory(lambda engine: engine._answers(images, query, give_way))
 
     def under(self, preset: str) -> Engine:
         """The same models and cache with the configuration of a preset."""
@@ -62,21 +73,25 @@ class Engine:
                 give_back(error, self._cache)
         raise OutOfMemory(TOLD)
 
-    def _answer(self, image: Image, query: Query, give_way: GiveWay) -> Answer:
-        wordings = self.words(image, query)
-        seen, sight, config = self.see(image), self.sight, self.config.selection
-        if not query.clauses and not query.hints:
-            give_way()
-            sight.latents(seen)
-        located = [each for wording in wordings for each in locate(sight, seen, wording, give_way)]
+    def _answers(self, images: Sequence[Image], query: Query, give_way: GiveWay) -> tuple[Answer, ...]:
+        for image in images:
+            self._check(image, query)
+        wordings, pictures = self._wordings(query), [self.see(image) for image in pausing(images, give_way)]
+        questions = [Question(seen, wording) for seen in pictures for wording in wordings]
+        texts = iter(locate(self.sight, questions, give_way))
+        located = [[each for text in islice(texts, len(wordings)) for each in text] for _ in pictures]
+        return tuple(self._answer(*each, query, give_way) for each in zip(pictures, located, strict=True))
+
+    def _answer(self, seen: Seen, located: Sequence[Located], query: Query, give_way: GiveWay) -> Answer:
+        sight, config = self.sight, self.config.selection
         warnings = tuple(dict.fromkeys(each.warning for each in located if each.warning))
         if query.hints:
             return Answer(pointed(sight, seen, query.hints, located), (), warnings)
-        offered = propose(sight, seen, located)
-        found = []
-        for number, each in enumerate(located):
+        if not query.clauses:
             give_way()
-            found.append(objects(sight, seen, each, offered, number))
+            sight.latents(seen)
+        offered = propose(sight, seen, located)
+        found = objects(sight, seen, located, offered, give_way)
         chosen = list(zip(located, exclusive(found, config.overlap), strict=True))
         segments = [
             segment for each, choices in chosen for segment in segments_of(sight, seen, each, choices, query.separate)
@@ -84,14 +99,18 @@ class Engine:
         return Answer(tuple(segments), tuple(finding_of(each, choices) for each, choices in chosen), warnings)
 
     def words(self, image: Image, query: Query) -> tuple[Wording, ...]:
-        """Check a query and put its clauses into words, before anything is computed.
+        """Check a query and put its clauses into words, before anything is computed."""
+        self._check(image, query)
+        return self._wordings(query)
 
-        InvSeg parts classes from each other, so there labels share a text; else each clause has its own.
-        """
+    def _check(self, image: Image, query: Query) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise BadImage(f"a picture of shape (H, W, 3) is needed, this one is {image.shape}")
         for hint in query.hints:
             check(hint, (image.shape[0], image.shape[1]))
+
+    def _wordings(self, query: Query) -> tuple[Wording, ...]:
+        """InvSeg parts classes from each other, so there labels share a text; else each clause has its own."""
         parser, backbone, template = self.models.parser, self.models.backbone, self.config.template
         if self.config.inversion.objective == "clustering" and all(clause.name for clause in query.clauses):
             return joint_wordings(query.clauses, parser, backbone, template)
@@ -103,7 +122,8 @@ class Engine:
 
     def attend(self, seen: Seen, wording: Wording, give_way: GiveWay = lambda: None) -> Attention:
         """What the backbone looks at, the text fitted to the picture and enhanced; once for each picture and text."""
-        return self.sight.attend(seen, wording, give_way)[0]
+        ((attention, _),) = self.sight.attend([Question(seen, wording)], give_way)
+        return attention
 
     @property
     def sight(self) -> Sight:

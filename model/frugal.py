@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -34,9 +35,11 @@ class FrugalSegmenter:
         self._whole = whole
         self.name, self.embed, self.enlarge = whole.name, whole.embed, whole.enlarge
 
-    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+    def decode(
+        self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: Callable[[], None] = lambda: None
+    ) -> tuple[Candidates, ...]:
         """Candidates for each prompt."""
-        return tuple(candidates for each in prompts for candidates in self._whole.decode(embedding, [each]))
+        return tuple(candidates for each in prompts for candidates in self._whole.decode(embedding, [each], give_way))
 
 
 class FrugalBackbone:
@@ -45,20 +48,22 @@ class FrugalBackbone:
     def __init__(self, whole: Backbone) -> None:
         self._whole = whole
         self.name, self.canvas_size, self.max_tokens = whole.name, whole.canvas_size, whole.max_tokens
-        self.words, self.alphas, self.draws_at_once = whole.words, whole.alphas, 1
+        self.words, self.alphas, self.passes_at_once = whole.words, whole.alphas, 1
         self.tokenize, self.inputs, self.embed = whole.tokenize, whole.inputs, whole.embed
         self.encode, self.watch = whole.encode, whole.watch
 
-    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> Attention:
-        """One noised pass at the fixed timestep."""
-        return forgetful(embeddings, lambda given: self._whole.attend(latents, given, draw))
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> tuple[Attention, ...]:
+        """Noised passes at the fixed timestep, one for each text."""
+        singles = zip(latents.expand(len(embeddings), -1, -1, -1).split(1), embeddings.split(1), strict=True)
+        looks = (forgetful(text, partial(self._whole.attend, one, draw=draw)) for one, text in singles)
+        return tuple(attention for look in looks for attention in look)
 
     def glance(
         self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
     ) -> tuple[tuple[torch.Tensor, ...], ...]:
-        """For each text of (B, L, d) the cross-attention alone; one text in each pass."""
-        singles = (self._whole.glance(latents, each, draw) for each in embeddings.split(1))
-        return tuple(cross for single in singles for cross in single)
+        """The cross-attention alone; one text in each pass."""
+        singles = zip(latents.expand(len(embeddings), -1, -1, -1).split(1), embeddings.split(1), strict=True)
+        return tuple(cross for one, text in singles for cross in self._whole.glance(one, text, draw))
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,)."""

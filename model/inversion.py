@@ -151,14 +151,14 @@ class Watched:
 
     def _maps(self, embeddings: torch.Tensor) -> torch.Tensor:
         """The nouns' maps (P, n) at the finer resolution, each with sum 1."""
-        finer = self.backbone.attend(self.subject.latents, embeddings).cross[-1].flatten(1)
+        finer = self.backbone.glance(self.subject.latents, embeddings[None])[0][-1].flatten(1)
         maps = torch.stack([finer[list(words[0])].mean(0) for words in self.subject.phrases])
         return maps / maps.sum(1, keepdim=True).clamp(min=1e-12)
 
 
 def draws(backbone: Backbone, subject: Subject, config: InversionConfig, step: int) -> Iterator[Draws]:
     """One step's draws, as many at once as the backbone takes."""
-    parts = (each.split(backbone.draws_at_once) for each in draw(backbone, subject.latents, config, step))
+    parts = (each.split(backbone.passes_at_once) for each in draw(backbone, subject.latents, config, step))
     return itertools.starmap(Draws, zip(*parts, strict=True))
 
 

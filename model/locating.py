@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from model.clusters import Cluster, clusters
 from model.config import EngineConfig
 from model.inversion import GiveWay
 from model.refine import refine
-from model.sight import Seen, Sight
+from model.sight import Question, Sight
 from model.syntax import bind, brightest, evidence, word_maps
 from model.values import Attention, Clause
 from model.wording import Sought, Wording, word
@@ -36,16 +37,26 @@ class Located:
     warning: str | None = None
 
 
-def locate(sight: Sight, seen: Seen, wording: Wording, give_way: GiveWay) -> list[Located]:
-    """Ask the backbone where the phrases of one text are, and refine its maps."""
-    config = sight.config
-    attention, inverted = sight.attend(seen, wording, give_way)
-    scores = bind(attention, wording.sought, config.attention)
-    refined = _refined(sight, attention, wording, scores)
-    gathered = _clusters(attention, wording, config)
-    proof = _evidence(sight, seen, wording, attention, give_way)
-    rows = zip(wording.sought, brightest(scores).cpu().numpy(), refined, proof, gathered, strict=True)
-    return [Located(*row, inverted.warning) for row in rows]
+def locate(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> list[list[Located]]:
+    """Ask the backbone where the phrases of each text are, and refine its maps.
+
+    As many questions at a time as share a pass: what was attended to is large, and kept no longer than needed.
+    """
+    at_once = sight.models.backbone.passes_at_once
+    groups = [questions[first : first + at_once] for first in range(0, len(questions), at_once)]
+    return [located for group in groups for located in _located(sight, group, give_way)]
+
+
+def _located(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> list[list[Located]]:
+    config, found = sight.config, []
+    looks = sight.attend(questions, give_way)
+    proofs = _evidence(sight, questions, [attention for attention, _ in looks], give_way)
+    for (_, wording), (attention, inverted), proof in zip(questions, looks, proofs, strict=True):
+        scores = bind(attention, wording.sought, config.attention)
+        refined, gathered = _refined(sight, attention, wording, scores), _clusters(attention, wording, config)
+        rows = zip(wording.sought, brightest(scores).cpu().numpy(), refined, proof, gathered, strict=True)
+        found.append([Located(*row, inverted.warning) for row in rows])
+    return found
 
 
 def _refined(sight: Sight, attention: Attention, wording: Wording, scores: torch.Tensor) -> NDArray[np.float32]:
@@ -67,35 +78,36 @@ def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> S
 
 
 def _evidence(
-    sight: Sight, seen: Seen, wording: Wording, attention: Attention, give_way: GiveWay
-) -> list[torch.Tensor]:
-    """The evidence (g, g) for each phrase, read from attention to the phrase alone and as it stands (ours).
+    sight: Sight, questions: Sequence[Question], attended: Sequence[Attention], give_way: GiveWay
+) -> list[list[torch.Tensor]]:
+    """The evidence (g, g) for each phrase of each text, read from attention to the phrase alone, as it stands (ours).
 
     Phrases of one text share a cell's attention, so the evidence for one would depend on how many stand beside it; and
     an inverted prompt is fitted to the picture whether or not the picture shows what it names. Under several templates
     the mean counts, as CLIP's prompt ensembles have it.
     """
-    give_way()
-    configs = [sight.taught(each.lesson).config for each in wording.sought]
-    if len(configs) == 1 and _as_it_stands(configs[0]):
-        return [evidence(attention, wording.sought[0], configs[0].attention)]
-    texts = [_alone(sight, each, config) for each, config in zip(wording.sought, configs, strict=True)]
-    looks = iter(sight.glances(seen, [alone for each in texts for alone in each], give_way))
-    found = []
-    for each, config in zip(texts, configs, strict=True):
-        shown = [replace(attention, cross=next(looks)) for _ in each]
-        read = [evidence(one, alone.sought[0], config.attention) for one, alone in zip(shown, each, strict=True)]
-        found.append(torch.stack(read).mean(0))
-    return found
+    asked = [[_alone(sight, wording, each) for each in wording.sought] for _, wording in questions]
+    texts = [Question(each.seen, text) for each, own in zip(questions, asked, strict=True) for text in chain(*own)]
+    looks = zip(texts, sight.glances(texts, give_way), strict=True)
+    return [
+        [_proof(sight, sought, look, islice(looks, len(own))) for sought, own in zip(wording.sought, each, strict=True)]
+        for (_, wording), look, each in zip(questions, attended, asked, strict=True)
+    ]
 
 
-def _as_it_stands(config: EngineConfig) -> bool:
-    """Whether a phrase's own text, under the one template, was already looked at."""
-    return config.inversion.objective == "none" and not config.inversion.trace and not config.selection.templates
+def _proof(
+    sight: Sight, sought: Sought, attention: Attention, alone: Iterable[tuple[Question, tuple[torch.Tensor, ...]]]
+) -> torch.Tensor:
+    config = sight.taught(sought.lesson).config.attention
+    shown = [(text.sought[0], replace(attention, cross=cross)) for (_, text), cross in alone] or [(sought, attention)]
+    return torch.stack([evidence(look, phrase, config) for phrase, look in shown]).mean(0)
 
 
-def _alone(sight: Sight, sought: Sought, config: EngineConfig) -> list[Wording]:
-    """A phrase without the others of its text, under each template."""
-    clause, models = Clause(sought.phrase.text, True, sought.lesson), sight.models
-    templates = (config.template, *config.selection.templates)
+def _alone(sight: Sight, wording: Wording, sought: Sought) -> list[Wording]:
+    """A phrase without the others of its text, under each template; none where its text was just looked at so."""
+    config, models = sight.taught(sought.lesson).config, sight.models
+    plain = config.inversion.objective == "none" and not config.inversion.trace
+    if plain and len(wording.sought) == 1 and not config.selection.templates:
+        return []
+    clause, templates = Clause(sought.phrase.text, True, sought.lesson), (config.template, *config.selection.templates)
     return [word([clause], models.parser, models.backbone, template)[0] for template in templates]

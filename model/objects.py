@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from model.clusters import cluster_prompt, plain_mask
-from model.config import EngineConfig
+from model.config import EngineConfig, SelectionConfig
 from model.finishing import finished
+from model.inversion import GiveWay
 from model.locating import Located
 from model.prompting import Blob, blob_prompts, blobs
 from model.proposals import frame_of, joining
@@ -17,6 +19,14 @@ from model.selection import Choice, best, distinct, grained, placed, with_eviden
 from model.shaping import shaped
 from model.sight import Seen, Sight
 from model.values import MaskPrompt, Proposals, Segment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thing:
+    """One object as a phrase's map shows it, and how SAM is asked for it."""
+
+    blob: Blob
+    prompts: list[MaskPrompt]
 
 
 def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals | None:
@@ -28,21 +38,39 @@ def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals |
     return sight.cache.get(("proposals", seen.key, texts), lambda: proposer.propose(seen.image, texts))
 
 
-def objects(sight: Sight, seen: Seen, located: Located, proposals: Proposals | None, number: int) -> tuple[Choice, ...]:
-    """The objects that phrase `number` matches, those that the picture gives too little evidence for left out."""
+def objects(
+    sight: Sight, seen: Seen, located: Sequence[Located], proposals: Proposals | None, give_way: GiveWay
+) -> list[tuple[Choice, ...]]:
+    """For each phrase the objects that match it, those that the picture gives too little evidence for left out.
+
+    The prompts of all phrases share decoder calls. `proposals` are about the same phrases, in the same order.
+    """
+    asked = [_asked(sight, seen, each) for each in located]
+    prompts = [prompt for phrase in asked for thing in phrase for prompt in thing.prompts]
+    answers = iter(sight.models.segmenter.decode(seen.embedding, prompts, give_way))
+    found = []
+    for number, (each, things) in enumerate(zip(located, asked, strict=True)):
+        config = sight.taught(each.sought.lesson).config
+        choices = []
+        for thing in things:
+            candidates = [grained(one, config.selection.granularity) for one in islice(answers, len(thing.prompts))]
+            if proposals is not None:
+                candidates.append(joining(proposals, number, frame_of(candidates[0]), config.proposals))
+            choices.append(best(candidates, each.scores * thing.blob.cells, config.selection.agreement))
+        found.append(_matching(each, choices, config.selection))
+    return found
+
+
+def _asked(sight: Sight, seen: Seen, located: Located) -> list[Thing]:
     config = sight.taught(located.sought.lesson).config
     found = blobs(located.scores, config.prompting)
-    asked = [prompts_for(located, blob, seen.size, config) for blob in found]
-    answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
-    choices = []
-    for blob, prompts in zip(found, asked, strict=True):
-        candidates = [grained(each, config.selection.granularity) for each in islice(answers, len(prompts))]
-        if proposals is not None:
-            candidates.append(joining(proposals, number, frame_of(candidates[0]), config.proposals))
-        choices.append(best(candidates, located.scores * blob.cells, config.selection.agreement))
+    return [Thing(blob, prompts_for(located, blob, seen.size, config)) for blob in found]
+
+
+def _matching(located: Located, choices: Sequence[Choice], config: SelectionConfig) -> tuple[Choice, ...]:
     sure = [with_evidence(choice, located.evidence) for choice in choices]
-    present = [choice for choice in sure if choice.evidence >= config.selection.presence]
-    return placed(distinct(present, config.selection.overlap), located.sought.phrase.place)
+    present = [choice for choice in sure if choice.evidence >= config.presence]
+    return placed(distinct(present, config.overlap), located.sought.phrase.place)
 
 
 def prompts_for(located: Located, blob: Blob, size: tuple[int, int], config: EngineConfig) -> list[MaskPrompt]:

@@ -15,7 +15,7 @@ from model.locating import Located
 from model.refine import refine
 from model.selection import Choice, best
 from model.shaping import shaped
-from model.sight import Seen, Sight
+from model.sight import Question, Seen, Sight
 from model.values import Candidates, Hint, Segment
 from model.wording import Wording
 
@@ -50,7 +50,7 @@ def answered(
 
 def hint_scores(sight: Sight, seen: Seen, hint: Hint) -> NDArray[np.float32]:
     """The hint as initial maps, spread by self-attention (iSeg): scores (g, g) with maximum 1."""
-    attention, _ = sight.attend(seen, Wording(sight.models.backbone.tokenize(""), ()), lambda: None)
+    ((attention, _),) = sight.attend([Question(seen, Wording(sight.models.backbone.tokenize(""), ()))], lambda: None)
     channels = hint_channels(hint, int(attention.among.shape[0] ** 0.5), seen.size)
     start = torch.from_numpy(channels.maps).to(attention.among.device)
     refined = refine(start, attention.broad, attention.among, sight.config.refine).scores

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -33,8 +33,8 @@ class Backbone(Protocol):
         """Cut a text into L tokens, padded; text past the last token is left out."""
 
     @property
-    def draws_at_once(self) -> int:
-        """How many noised latents `denoise`, or texts `glance`, should be given at once; memory grows with each."""
+    def passes_at_once(self) -> int:
+        """How many latents or texts a call should be given at once; memory grows with each."""
 
     @property
     def alphas(self) -> torch.Tensor:
@@ -49,16 +49,17 @@ class Backbone(Protocol):
     def encode(self, canvas: Image) -> torch.Tensor:
         """Latents (1, c, s, s) of a square picture (S, S, 3)."""
 
-    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> Attention:
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> tuple[Attention, ...]:
         """One noised pass at the fixed timestep, stopped after the last layer read. Differentiable in embeddings.
 
+        embeddings: (B, L, d), of B texts, each about a picture of its own (B, c, s, s) or all about one (1, c, s, s).
         `draw`: the number of the noise, which is the same for the same number.
         """
 
     def glance(
         self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
     ) -> tuple[tuple[torch.Tensor, ...], ...]:
-        """For each text of (B, L, d) the cross-attention alone that `attend` reads, in one shorter pass of all."""
+        """The cross-attention alone that `attend` reads, in a shorter pass."""
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable in embeddings."""
@@ -77,8 +78,10 @@ class Segmenter(Protocol):
     def embed(self, image: Image) -> ImageEmbedding:
         """Encode a picture (H, W, 3) once."""
 
-    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
-        """Candidate masks, one entry for each prompt, in one or few decoder calls."""
+    def decode(
+        self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: Callable[[], None] = ...
+    ) -> tuple[Candidates, ...]:
+        """Candidate masks, one entry for each prompt, in few decoder calls; `give_way` is called before each."""
 
     def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
         """Masks (K, H, W) at the image's size from logits (K, h, w) in the low-resolution frame."""

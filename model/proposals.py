@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,11 @@ def frame_of(candidates: Candidates) -> Frame:
     """The frame that a segmenter's answer lies in."""
     _, height, width = candidates.low_res_masks.shape
     return Frame((height, width), candidates.valid)
+
+
+def about(proposals: Proposals | None, texts: Sequence[int]) -> Proposals | None:
+    """The same masks for some of the texts, by their numbers; None where there are no proposals."""
+    return proposals and Proposals(proposals.masks, proposals.probabilities[:, list(texts)])
 
 
 def joining(proposals: Proposals, text: int, frame: Frame, config: ProposalConfig) -> Candidates:

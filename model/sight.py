@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,10 @@ from model.values import Attention, Image, ImageEmbedding, Lesson, Phrase, Word
 from model.wording import Sought, Wording
 
 BACKGROUND = "background"
+PASSES_OF_A_FIT = 4  # passes without a gradient that take as long as one picture's two with it; ours
+
+T = TypeVar("T")
+Look = Callable[[torch.Tensor, torch.Tensor], Sequence[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,20 @@ class Seen:
         return self.image.shape[0], self.image.shape[1]
 
 
+class Question(NamedTuple):
+    """A picture, and a text that is asked about it."""
+
+    seen: Seen
+    wording: Wording
+
+
+class Asked(NamedTuple):
+    """What the backbone is given of a question: latents (1, c, s, s) and text-encoder outputs (L, d)."""
+
+    latents: torch.Tensor
+    embeddings: torch.Tensor
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """Asks the models, under one configuration, through one cache. Not for several threads at once: see lane.py."""
@@ -65,81 +83,101 @@ class Sight:
         key = image_key(image)
         return Seen(key, image, self.cache.get(("embedding", key), lambda: halved(self.models.segmenter.embed(image))))
 
-    def attend(self, seen: Seen, wording: Wording, give_way: GiveWay) -> tuple[Attention, Inverted]:
-        """What the backbone looks at under a text whose embeddings were inverted, and those embeddings.
+    def attend(self, questions: Sequence[Question], give_way: GiveWay) -> list[tuple[Attention, Inverted]]:
+        """What the backbone looks at under texts whose embeddings were inverted, and those embeddings.
 
         Kept by what was learned itself, so that a lesson's other constants cost no new look.
         """
-        text = self._asked(seen, wording)
-        inverted = self.cache.get(("inverted", *text), lambda: self.invert(seen, wording, give_way))
+        keys, steps = [self._key(each) for each in questions], self.config.inversion.trace
 
-        def look() -> Attention:
-            latents, steps = self.latents(seen), self.config.inversion.trace
+        def fit(places: Sequence[int]) -> list[Inverted]:
+            return self.invert([questions[place] for place in places], give_way)
+
+        inverted = self.cache.get_all([("inverted", *key) for key in keys], fit)
+
+        def look(places: Sequence[int]) -> list[Attention]:
+            asked = [Asked(self.latents(questions[place].seen), inverted[place].embeddings) for place in places]
             if steps:
-                return trace(self.models.backbone, latents, inverted.embeddings, steps, give_way)
-            return self._drawn(latents, inverted.embeddings, give_way)
+                return [trace(self.models.backbone, *each, steps, give_way) for each in asked]
+            return self._passes(asked, self._drawn, give_way)
 
-        return self.cache.get(("attention", *text), look), inverted
+        return list(zip(self.cache.get_all([("attention", *key) for key in keys], look), inverted, strict=True))
 
-    def glances(self, seen: Seen, wordings: Sequence[Wording], give_way: GiveWay) -> list[tuple[torch.Tensor, ...]]:
-        """The cross-attention of texts as they stand, without inversion, like `Attention.cross`.
-
-        Several in a pass where that keeps the device busier.
-        """
+    def glances(self, questions: Sequence[Question], give_way: GiveWay) -> list[tuple[torch.Tensor, ...]]:
+        """The cross-attention of texts as they stand, without inversion, like `Attention.cross`."""
         plain = replace(self, config=replace(self.config, inversion=InversionConfig()))
-        keys = [("glance", *plain._asked(seen, wording)) for wording in wordings]
-        missing = [number for number, key in enumerate(keys) if key not in self.cache]
-        found: dict[int, tuple[torch.Tensor, ...]] = {}
-        at_once = self.models.backbone.draws_at_once
-        for first in range(0, len(missing), at_once):
-            give_way()
-            group = missing[first : first + at_once]
-            embeddings = torch.stack([plain.invert(seen, wordings[number], give_way).embeddings for number in group])
-            found |= dict(zip(group, self._glance(self.latents(seen), embeddings), strict=True))
-        return [self.cache.get(key, partial(found.__getitem__, number)) for number, key in enumerate(keys)]
 
-    def _glance(self, latents: torch.Tensor, embeddings: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], ...]:
+        def look(places: Sequence[int]) -> list[tuple[torch.Tensor, ...]]:
+            chosen = [questions[place] for place in places]
+            asked = [Asked(self.latents(each.seen), self.text(each.wording)) for each in chosen]
+            return self._passes(asked, self._glance, give_way)
+
+        return self.cache.get_all([("glance", *plain._key(each)) for each in questions], look)
+
+    def _passes(self, asked: Sequence[Asked], look: Look[T], give_way: GiveWay) -> list[T]:
+        """What passes of the backbone read, several texts in each where that keeps the device busier."""
+        at_once, found = self.models.backbone.passes_at_once, list[T]()
+        for first in range(0, len(asked), at_once):
+            give_way()
+            latents, embeddings = zip(*asked[first : first + at_once], strict=True)
+            found += look(torch.cat(latents), torch.stack(embeddings))
+        return found
+
+    def _glance(self, latents: torch.Tensor, embeddings: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
         """For each text of (B, L, d) the mean over passes with different noise."""
         draws = [self.models.backbone.glance(latents, embeddings, draw) for draw in range(self.config.attention.draws)]
         by_text = [zip(*levels, strict=True) for levels in zip(*draws, strict=True)]
-        return tuple(tuple(torch.stack(level).mean(0) for level in levels) for levels in by_text)
+        return [tuple(torch.stack(level).mean(0) for level in levels) for levels in by_text]
 
-    def _asked(self, seen: Seen, wording: Wording) -> tuple[object, ...]:
-        """What tells one question about a picture from another."""
-        config, learned = (
-            (self.config.attention, self.config.inversion),
-            (self._factors(wording), taught_words(wording)),
-        )
-        return (seen.key, wording.tokens.text, pieces_of(each.words for each in wording.sought), *config, *learned)
-
-    def _drawn(self, latents: torch.Tensor, embeddings: torch.Tensor, give_way: GiveWay) -> Attention:
-        """The mean over passes with different noise."""
+    def _drawn(self, latents: torch.Tensor, embeddings: torch.Tensor) -> Sequence[Attention]:
+        """For each text of (B, L, d) the mean over passes with different noise."""
         draws = self.config.attention.draws
         if draws == 1:
             return self.models.backbone.attend(latents, embeddings)
-        total: Attention | None = None
+        totals: list[Attention | None] = [None] * len(embeddings)
         for draw in range(draws):
-            if draw:
-                give_way()
-            total = plus(total, self.models.backbone.attend(latents, embeddings, draw), 1 / draws)
-        assert total is not None, "attention is read at least once"
-        return total
+            seen = self.models.backbone.attend(latents, embeddings, draw)
+            totals = [plus(total, each, 1 / draws) for total, each in zip(totals, seen, strict=True)]
+        return [total for total in totals if total is not None]
 
-    def invert(self, seen: Seen, wording: Wording, give_way: GiveWay) -> Inverted:
-        """Text-encoder outputs of a text, fitted to the picture as the configuration says, its phrases enhanced."""
-        backbone = self.models.backbone
-        inputs = with_taught(backbone, wording.tokens, taught_words(wording))
-        latents, objective = self.latents(seen), self.config.inversion.objective
+    def invert(self, questions: Sequence[Question], give_way: GiveWay) -> list[Inverted]:
+        """Text-encoder outputs of texts, fitted to their pictures as the configuration says, their phrases enhanced.
+
+        Either every text asks for something or none does.
+        """
+        objective = self.config.inversion.objective
+        if objective == "none" or not all(each.wording.sought for each in questions):
+            return [Inverted(self.text(each.wording)) for each in questions]
+        if objective == "denoising":
+            return [self._denoised(each, give_way) for each in questions]
+        at_once = max(1, self.models.backbone.passes_at_once // PASSES_OF_A_FIT)
+        groups = [questions[first : first + at_once] for first in range(0, len(questions), at_once)]
+        return [inverted for group in groups for inverted in self._clustered(group, give_way)]
+
+    def _denoised(self, question: Question, give_way: GiveWay) -> Inverted:
+        backbone, wording = self.models.backbone, question.wording
         phrases = tuple(each.words for each in wording.sought)
-        if objective == "denoising" and wording.sought:
-            subject = Subject(latents, wording.tokens, phrases, inputs)
-            inverted = invert(backbone, subject, self.config.inversion, give_way)
-            return replace(inverted, embeddings=self.enhanced(inverted.embeddings, wording))
-        embeddings = self.enhanced(backbone.embed(wording.tokens, inputs), wording)
-        if objective == "clustering" and wording.sought:
-            views = Views(latents, self.latents(seen, mirrored=True), classes_of(wording))
-            return cluster(backbone, views, embeddings, self.config, give_way)
-        return Inverted(embeddings)
+        inputs = with_taught(backbone, wording.tokens, taught_words(wording))
+        subject = Subject(self.latents(question.seen), wording.tokens, phrases, inputs)
+        inverted = invert(backbone, subject, self.config.inversion, give_way)
+        return replace(inverted, embeddings=self.enhanced(inverted.embeddings, wording))
+
+    def _clustered(self, questions: Sequence[Question], give_way: GiveWay) -> list[Inverted]:
+        views = [
+            Views(self.latents(seen), self.latents(seen, mirrored=True), classes_of(wording), self.text(wording))
+            for seen, wording in questions
+        ]
+        return cluster(self.models.backbone, views, self.config, give_way)
+
+    def text(self, wording: Wording) -> torch.Tensor:
+        """Text-encoder outputs (L, d) of a text as it stands, its phrases enhanced."""
+        backbone = self.models.backbone
+
+        def encode() -> torch.Tensor:
+            inputs = with_taught(backbone, wording.tokens, taught_words(wording))
+            return self.enhanced(backbone.embed(wording.tokens, inputs), wording)
+
+        return self.cache.get(("text", *self._words(wording)), encode)
 
     def enhanced(self, embeddings: torch.Tensor, wording: Wording) -> torch.Tensor:
         """Text-encoder outputs (L, d), those of each phrase times its own factor."""
@@ -152,6 +190,15 @@ class Sight:
     def _factors(self, wording: Wording) -> tuple[float, ...]:
         """The Cat-Cross factor of each phrase."""
         return tuple(self.taught(each.lesson).config.attention.enhancement for each in wording.sought)
+
+    def _key(self, question: Question) -> tuple[object, ...]:
+        """What tells one question from another."""
+        return (question.seen.key, *self._words(question.wording), self.config.attention, self.config.inversion)
+
+    def _words(self, wording: Wording) -> tuple[object, ...]:
+        """What tells one text from another."""
+        pieces = pieces_of(each.words for each in wording.sought)
+        return (wording.tokens.text, pieces, self._factors(wording), taught_words(wording))
 
     def latents(self, seen: Seen, mirrored: bool = False) -> torch.Tensor:
         """The backbone's picture (1, c, s, s), or that of its mirror image."""

@@ -63,8 +63,10 @@ def layers_of(unet: UNet2DConditionModel, decoder_only: bool = False) -> Layers:
 class Tap:
     """An attention processor that adds up its heads' probabilities by chunks of rows, under several weightings.
 
-    `weights`: (k, heads), each row with sum 1. After a call `maps` is (B, k, queries, keys). Where `enough` says that
-    nothing more is wanted, the pass ends with the maps, and the layer's own answer is not computed.
+    `weights`: (k, heads), each row with sum 1. After a call `maps` is (B, k, queries, keys). Self-attention's
+    have no gradient: whoever learns from attention holds the picture's geometry fixed, and all heads' probabilities
+    would be kept for it. Where `enough` says that nothing more is wanted, the pass ends with the maps, and the layer's
+    own answer is not computed.
     """
 
     def __init__(self, weights: torch.Tensor) -> None:
@@ -81,7 +83,8 @@ class Tap:
     ) -> torch.Tensor:
         source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key = (heads_of(attn, projected) for projected in (attn.to_q(hidden_states), attn.to_k(source)))
-        self.maps = averaged(query * attn.scale, key, self.weights)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and encoder_hidden_states is not None):
+            self.maps = averaged(query * attn.scale, key, self.weights)
         if self.enough():
             raise Enough
         value = heads_of(attn, attn.to_v(source))
@@ -150,18 +153,23 @@ def _alike(unet: UNet2DConditionModel, name: str) -> torch.Tensor:
     return torch.full((1, heads), 1 / heads)
 
 
-def attention_of(taps: Mapping[str, Tap], layers: Layers) -> Attention:
-    """Put together what the taps read in one pass of one text; without head weights both matrices are the same one."""
-    ((*cross,),) = cross_of(taps, layers)
+def attention_of(taps: Mapping[str, Tap], layers: Layers) -> tuple[Attention, ...]:
+    """Put together what the taps read of each text; without head weights both matrices are the same one."""
     maps = taps[layers.among].maps
     assert maps is not None, "the pass ended before the self-attention layer"
-    return Attention(tuple(cross), among=maps[0, -1], broad=maps[0, 0])
+    pairs = zip(cross_of(taps, layers), _each(maps), strict=True)
+    return tuple(Attention(cross, among=each[-1], broad=each[0]) for cross, each in pairs)
 
 
 def cross_of(taps: Mapping[str, Tap], layers: Layers) -> tuple[tuple[torch.Tensor, ...], ...]:
     """For each text of a batch its cross-attention per level, (L, h, w) each."""
     levels = [_level([taps[name].maps for name in level]) for level in layers.cross]
-    return tuple(zip(*levels, strict=True))
+    return tuple(zip(*map(_each, levels), strict=True))
+
+
+def _each(maps: torch.Tensor) -> Sequence[torch.Tensor]:
+    """What belongs to each text of a batch, in memory of its own: one may be kept and the others freed."""
+    return [each.clone() for each in maps] if len(maps) > 1 else maps.unbind()
 
 
 def _level(maps: list[torch.Tensor | None]) -> torch.Tensor:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from huggingface_hub import snapshot_download
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from model.adapters import profile
 from model.adapters.attention_tap import Tap, attention_of, cross_of, layers_of, tapped, taps_for
+from model.adapters.encoder import hasten
+from model.adapters.hub import folder_of
 from model.adapters.recompute import keep_little
 from model.errors import Misconfigured
 from model.values import Attention, Image, Tokens
@@ -20,7 +21,7 @@ from model.values import Attention, Image, Tokens
 TIMESTEP = 100  # of 1000 (iSeg, table of timesteps)
 NOISE_SEED = 1101  # one noise for every picture, so that the same question gets the same answer (iSeg's seed)
 # Numbers in the UNet's largest activation that keep a device busy, more only cost memory; Stable Diffusion: 2**20.3.
-BUSY = {"cpu": 2**20, "cuda": 2**24}  # ours; the one of "cuda" was not measured
+BUSY = {"cpu": 2**18, "cuda": 2**24}  # ours; the one of "cuda" was not measured
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -41,14 +42,15 @@ class DiffusersBackbone:
         for part in (self.unet, self.text_encoder, self.vae):
             part.requires_grad_(False)  # inversion learns embeddings, nothing else
         keep_little(self.unet)
+        hasten(self.vae)
         self.layers = layers_of(self.unet, self.profile.decoder_only)
         self.max_tokens = int(self.tokenizer.model_max_length)
         self.words = whole_words(self.tokenizer.get_vocab())
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     @property
-    def draws_at_once(self) -> int:
-        """How many noised latents a call of `denoise` should be given; memory grows with each."""
+    def passes_at_once(self) -> int:
+        """How many latents or texts a call of the UNet should be given; memory grows with each."""
         largest = self.unet.config.sample_size**2 * self.unet.config.block_out_channels[0]
         return max(1, BUSY["cpu" if self.device.type == "cpu" else "cuda"] // int(largest))
 
@@ -96,21 +98,20 @@ class DiffusersBackbone:
         posterior = self.vae.encode(pixels / 127.5 - 1).latent_dist
         return posterior.mean * self.vae.config.scaling_factor  # type: ignore[no-any-return]
 
-    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> Attention:
+    def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> tuple[Attention, ...]:
         """What the layers of attention_tap.py attend to, in one pass with fixed noise, stopped when all is read.
 
         Differentiable where the embeddings are.
         """
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        self.run(latents, embeddings[None], taps, draw)
+        self.run(latents, embeddings, taps, draw)
         return attention_of(taps, self.layers)
 
     def glance(
         self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
     ) -> tuple[tuple[torch.Tensor, ...], ...]:
-        """For each text of (B, L, d) the cross-attention alone that `attend` reads, in one pass of all.
-
-        The pass ends before the finest level's decoder, a quarter of the way earlier.
+        """The cross-attention alone that `attend` reads: the pass ends before the finest level's decoder, a quarter of
+        the way earlier.
         """
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
         del taps[self.layers.among]
@@ -120,9 +121,10 @@ class DiffusersBackbone:
     def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap], draw: int = 0) -> None:
         """One pass on the latents with fixed noise at timestep 100, stopped when all taps are full.
 
-        embeddings: (B, L, d), of texts that all read the same picture.
+        embeddings: (B, L, d), of texts that all read one picture (1, c, s, s), or each its own (B, c, s, s). The noise
+        is the same for every picture.
         """
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(NOISE_SEED + draw))
+        noise = torch.randn((1, *latents.shape[1:]), generator=torch.Generator().manual_seed(NOISE_SEED + draw))
         timestep = torch.tensor([TIMESTEP], device=self.device)
         noisy = self.scheduler.add_noise(latents, noise.to(latents), timestep)
         with tapped(self.unet, taps), torch.set_grad_enabled(embeddings.requires_grad):
@@ -144,7 +146,8 @@ class DiffusersBackbone:
         taps = taps_for(self.unet, self.layers, self.profile.head_weights)
         with tapped(self.unet, taps, stop=False):
             noise = self.denoise(noisy, torch.tensor([timestep]), embeddings.detach())
-        return noise, attention_of(taps, self.layers)
+        (attention,) = attention_of(taps, self.layers)
+        return noise, attention
 
 
 def whole_words(vocabulary: Mapping[str, int]) -> tuple[str, ...]:
@@ -169,18 +172,11 @@ def load_backbone(path: str, device: torch.device, dtype: torch.dtype) -> Diffus
 
     Raises Misconfigured where parts are missing or the hub cannot be reached.
     """
-    folder = Path(path) if Path(path).exists() else _download(path)
+    patterns = [f"{part}/*.{ending}" for part in PARTS for ending in ("json", "txt", "safetensors")]
+    folder = folder_of(path, [*patterns, profile.FILE_NAME])
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         raise Misconfigured(
             f"backbone {path}: no {', '.join(missing)} in it; a StableDiffusionPipeline folder is needed"
         )
     return DiffusersBackbone(folder, folder.name if folder == Path(path) else path, device, dtype)
-
-
-def _download(name: str) -> Path:
-    patterns = [f"{part}/*.{ending}" for part in PARTS for ending in ("json", "txt", "safetensors")]
-    try:
-        return Path(snapshot_download(name, allow_patterns=[*patterns, profile.FILE_NAME]))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"backbone {name}: neither a folder here nor to be had from the hub ({error})") from error

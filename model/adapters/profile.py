@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model.adapters.hub import folder_of
 from model.errors import Misconfigured
 
 FILE_NAME = "anyword.json"
@@ -27,6 +28,14 @@ class Profile:
     decoder_only: bool = False
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     presences: Mapping[str, float] = field(default_factory=dict)
+
+
+def find(source: str) -> Profile:
+    """The profile of a checkpoint, a folder or a hub name, whose weights may still have to come.
+
+    Raises Misconfigured where there is no such checkpoint, and where the file is not a profile.
+    """
+    return read(folder_of(source, [FILE_NAME]))
 
 
 def read(folder: Path) -> Profile:

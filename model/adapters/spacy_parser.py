@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from pathlib import Path
 from threading import Lock
 
 import spacy
+from cachetools import LRUCache, cachedmethod
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 
@@ -17,6 +19,7 @@ from model.values import Phrase, Word
 
 MAX_CHARACTERS = 2000  # far more than a text encoder reads (77 tokens)
 MAX_WORDS = 300
+LABELS_KEPT = 1024  # a project's labels come again with every picture; ours
 SHORT = 4  # words; up to here a text without a noun may be a name that the tagger does not know
 NAMELESS = frozenset(
     {"ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NUM", "PART", "PRON", "PUNCT", "SCONJ", "SYM", "VERB"}
@@ -31,6 +34,7 @@ class SpacyParser:
         self.name = f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
         self._nlp = nlp
         self._lock = Lock()
+        self._labels: LRUCache[object, Phrase] = LRUCache(LABELS_KEPT)
 
     def phrases(self, text: str) -> tuple[Phrase, ...]:
         """Every noun phrase of the first 300 words in order of appearance; the verbs where there is no noun."""
@@ -47,6 +51,7 @@ class SpacyParser:
         with self._lock, self._nlp.memory_zone():
             return _verbs(*self._parse(text), text)
 
+    @cachedmethod(attrgetter("_labels"), lock=attrgetter("_lock"))
     def name_phrase(self, text: str) -> Phrase:
         """A label read as one noun phrase: the last word (before "of", "with", ...) is the noun.
 

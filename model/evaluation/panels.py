@@ -9,6 +9,7 @@ import torch
 
 from model.engine import Engine
 from model.evaluation.maps import attended
+from model.inversion import GiveWay
 from model.overlay import heat, marked, overlay
 from model.ports import Segmenter
 from model.values import Answer, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Query
@@ -38,10 +39,12 @@ class Listening:
         """As the segmenter does."""
         return self.segmenter.embed(image)
 
-    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+    def decode(
+        self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: GiveWay = lambda: None
+    ) -> tuple[Candidates, ...]:
         """As the segmenter does; the prompts are kept."""
         self.prompts.extend(prompts)
-        return self.segmenter.decode(embedding, prompts)
+        return self.segmenter.decode(embedding, prompts, give_way)
 
     def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
         """As the segmenter does."""

@@ -99,7 +99,7 @@ def descend(
     total = 0.0
     for number, picture in enumerate(batch):
         embeddings = sight.enhanced(backbone.embed(wording.tokens, inputs), wording)
-        attention = backbone.attend(picture.latents, embeddings, step % DRAWS)
+        (attention,) = backbone.attend(picture.latents, embeddings[None], step % DRAWS)
         loss = attention_loss(sight, attention, wording, picture, config)
         if config.denoising and not number and step % DENOISED_EVERY == 0:
             loss = loss + config.denoising * denoising_loss(sight, picture.latents, embeddings, step)
@@ -113,7 +113,8 @@ def seen_inside(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: 
     backbone, found = sight.models.backbone, []
     embeddings = sight.enhanced(backbone.embed(wording.tokens, inputs), wording)
     for picture in pictures:
-        maps = evidence(backbone.attend(picture.latents, embeddings), wording.sought[0], sight.config.attention)
+        (attention,) = backbone.attend(picture.latents, embeddings[None])
+        maps = evidence(attention, wording.sought[0], sight.config.attention)
         wanted = cells(picture.wanted, len(maps), maps)
         found.append(float((maps * wanted).sum() / wanted.sum()))
     return float(np.mean(found))

@@ -32,8 +32,9 @@ from model.locating import Located, locate
 from model.objects import objects, propose, segments_of
 from model.packed import Packed, pack, unpack
 from model.ports import Parser, Segmenter
+from model.proposals import about
 from model.selection import Choice, exclusive
-from model.sight import Models, Seen, Sight
+from model.sight import Models, Question, Seen, Sight
 from model.values import Candidates, Clause, Image, ImageEmbedding, Lesson, Mask, MaskPrompt, Proposals, Query
 
 SMALL = 512  # pixels along the longer side of the copies: enough to draw borders for a frame half as fine
@@ -50,7 +51,6 @@ class Reading:
 
     sight: Sight
     located: tuple[Located, ...]
-    numbers: tuple[int, ...]
     offered: Proposals | None
     rivals: tuple[tuple[Choice, ...], ...]
 
@@ -73,12 +73,15 @@ class Decoder:
         """The segmenter's embedding."""
         return self._segmenter.embed(image)
 
-    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+    def decode(
+        self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: GiveWay = lambda: None
+    ) -> tuple[Candidates, ...]:
         """The segmenter's answers; it is asked for those alone that are not remembered."""
         keys = [(id(embedding), *_prompt_key(prompt)) for prompt in prompts]
         known = {key: self._answers[key] for key in keys if key in self._answers}
         unknown = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in known}
-        for key, answer in zip(unknown, self._segmenter.decode(embedding, list(unknown.values())), strict=True):
+        answers = self._segmenter.decode(embedding, list(unknown.values()), give_way)
+        for key, answer in zip(unknown, answers, strict=True):
             known[key] = answer
             if answer.low_res_masks.nbytes <= self._answers.maxsize:
                 self._answers[key] = answer
@@ -185,8 +188,7 @@ class Memory:
             seen, reading = self.seen(example), self._reading(example, label, bare)
             sight, frame = reading.sight, frame_of(seen.size)
             located = [replace(each, sought=replace(each.sought, lesson=bare)) for each in reading.located]
-            rows = zip(located, reading.numbers, strict=True)
-            own = [objects(sight, seen, each, reading.offered, number) for each, number in rows]
+            own = objects(sight, seen, located, reading.offered, self.give_way)
             chosen = exclusive([*own, *reading.rivals], sight.config.selection.overlap)[: len(own)]
             pairs = zip(located, chosen, strict=True)
             segments = [segments_of(sight, seen, each, choices, True) for each, choices in pairs]
@@ -205,23 +207,23 @@ class Memory:
             asked = clauses_of({label: self.curriculum.labels[label]}, {label: lesson})
             located = _located(self._replaying.under(PLAIN), seen, asked, self.give_way)
             usual = self._reading(example, label, in_force.get(label, NOTHING))
-            return Reading(self.plain, tuple(located), tuple(range(len(located))), None, usual.rivals)
+            return Reading(self.plain, tuple(located), None, usual.rivals)
         engine = self._replaying.under(self.curriculum.preset)
         asked = clauses_of(self.curriculum.labels, {**in_force, label: lesson})
         located = _located(engine, seen, asked, self.give_way)
         offered = propose(engine.sight, seen, located)
-        own = tuple(number for number, each in enumerate(located) if asked[each.sought.clause][0] == label)
-        rivals = [
-            objects(engine.sight, seen, each, offered, number)
-            for number, each in enumerate(located)
-            if number not in own
-        ]
-        return Reading(engine.sight, tuple(located[number] for number in own), own, offered, tuple(rivals))
+        numbers = range(len(located))
+        own = [number for number in numbers if asked[located[number].sought.clause][0] == label]
+        others = [number for number in numbers if number not in own]
+        of_others = [located[number] for number in others]
+        rivals = objects(engine.sight, seen, of_others, about(offered, others), self.give_way)
+        return Reading(engine.sight, tuple(located[number] for number in own), about(offered, own), tuple(rivals))
 
 
 def _located(engine: Engine, seen: Seen, asked: Sequence[tuple[str, Clause]], give_way: GiveWay) -> list[Located]:
     wordings = engine.words(seen.image, Query(tuple(clause for _, clause in asked)))
-    return [each for wording in wordings for each in locate(engine.sight, seen, wording, give_way)]
+    located = locate(engine.sight, [Question(seen, wording) for wording in wordings], give_way)
+    return [each for found in located for each in found]
 
 
 def _smaller(image: Image, scale: float) -> Image:

@@ -103,5 +103,8 @@ def judged(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Itera
     embeddings = sight.enhanced(sight.models.backbone.embed(wording.tokens, inputs), wording)
     if not embeddings.isfinite().all():
         return math.nan
-    seen = [(sight.models.backbone.attend(each.latents, embeddings), each) for each in pictures]
-    return float(np.mean([float(attention_loss(sight, look, wording, each, FitConfig())) for look, each in seen]))
+    losses = []
+    for picture in pictures:
+        (attention,) = sight.models.backbone.attend(picture.latents, embeddings[None])
+        losses.append(float(attention_loss(sight, attention, wording, picture, FitConfig())))
+    return float(np.mean(losses))

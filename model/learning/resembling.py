@@ -63,7 +63,7 @@ def inside(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Itera
     embeddings = backbone.embed(wording.tokens, inputs)
     found = []
     for picture in [each for each in pictures if each.wanted.any()]:
-        level = backbone.attend(picture.latents, embeddings).cross[-1]
+        level = backbone.glance(picture.latents, embeddings[None])[0][-1]
         wanted = cells(picture.wanted, level.shape[1], level)
         maps = torch.stack([level[list(pieces)].mean(0) for pieces in wording.sought[0].words])
         found.append(float(((maps * wanted).sum((1, 2)) / maps.sum((1, 2)).clamp(min=LEAST)).min()))
@@ -88,7 +88,7 @@ def _shares(sight: Sight, words: Sequence[str], pictures: Sequence[Shown]) -> di
     embeddings = backbone.embed(tokens)
     found = {name.text: 0.0 for name in names}
     for picture in pictures:
-        level = backbone.attend(picture.latents, embeddings).cross[-1]
+        level = backbone.glance(picture.latents, embeddings[None])[0][-1]
         wanted = cells(picture.wanted, level.shape[1], level)
         for name in names:
             attended = level[list(tokens_of(tokens, name))].mean(0)

@@ -1,5 +1,7 @@
 """InvSeg's losses on two blocks that attend to themselves, and its inversion on the embedded backbone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from model.config import EngineConfig, InversionConfig, overridden
 from model.divergence import symmetric_kl
 from model.embedded import scenes
 from model.engine import Engine
+from model.inversion import DIVERGED, Inverted
 from model.sight import classes_of
 from model.values import Clause, Query
 
@@ -45,47 +48,66 @@ def test_entropy_is_one_for_undecided_cells_and_falls_as_they_decide() -> None:
 
 
 @pytest.fixture(scope="module")
-def asked(engine: Engine) -> tuple[Views, torch.Tensor]:
+def views(engine: Engine) -> Views:
     scene = scenes.draw(3_000_003, 128, most=2)
     (wording,) = engine.words(scene.image, Query((Clause("a red circle and a blue star"),)))
     sight, seen = engine.sight, engine.see(scene.image)
-    views = Views(sight.latents(seen), sight.latents(seen, mirrored=True), classes_of(wording))
-    return views, engine.models.backbone.embed(wording.tokens)
+    start = engine.models.backbone.embed(wording.tokens)
+    return Views(sight.latents(seen), sight.latents(seen, mirrored=True), classes_of(wording), start)
 
 
 def short(**changes: object) -> EngineConfig:
     return overridden(EngineConfig(), {"inversion": {"objective": "clustering", "steps": 3, "rate": 0.05, **changes}})
 
 
-def test_the_background_is_the_last_class(asked: tuple[Views, torch.Tensor]) -> None:
-    assert [each.phrase.text for each in asked[0].classes] == ["red circle", "blue star", "background"]
+def test_the_background_is_the_last_class(views: Views) -> None:
+    assert [each.phrase.text for each in views.classes] == ["red circle", "blue star", "background"]
 
 
-def test_only_the_classes_rows_change(engine: Engine, asked: tuple[Views, torch.Tensor]) -> None:
-    views, start = asked
-    found = cluster(engine.models.backbone, views, start, short(), lambda: None).embeddings
-    changed = (found - start).abs().amax(1) > 0
+def clustered(engine: Engine, *pictures: Views, **changes: object) -> list[Inverted]:
+    return cluster(engine.models.backbone, pictures, short(**changes), lambda: None)
+
+
+def test_only_the_classes_rows_change(engine: Engine, views: Views) -> None:
+    (found,) = clustered(engine, views)
+    changed = (found.embeddings - views.start).abs().amax(1) > 0
     rows = {piece for each in views.classes for word in each.words for piece in word}
     assert set(torch.nonzero(changed).flatten().tolist()) == rows
 
 
-def test_a_loss_that_is_no_number_gives_the_start_back_with_a_warning(
-    engine: Engine, asked: tuple[Views, torch.Tensor]
-) -> None:
-    views, start = asked
-    found = cluster(engine.models.backbone, views, start, short(rate=float("inf")), lambda: None)
-    assert found.warning is not None
-    assert torch.equal(found.embeddings, start)
+def test_a_loss_that_is_no_number_gives_the_start_back_with_a_warning(engine: Engine, views: Views) -> None:
+    (found,) = clustered(engine, views, rate=float("inf"))
+    assert (found.warning, found.steps) == (DIVERGED, 0)
+    assert torch.equal(found.embeddings, views.start)
 
 
-def test_distances_are_small_between_cells_that_attend_alike(engine: Engine, asked: tuple[Views, torch.Tensor]) -> None:
-    distances = apart(engine.models.backbone.attend(asked[0].latents, asked[1]))
+def test_pictures_that_share_passes_are_fitted_as_if_alone(engine: Engine, views: Views) -> None:
+    turned = replace(views, latents=views.mirrored, mirrored=views.latents)
+    broken = replace(views, latents=torch.full_like(views.latents, torch.nan))
+    first, nothing, second = clustered(engine, views, broken, turned)
+    for found, alone in ((first, views), (second, turned)):
+        (expected,) = clustered(engine, alone)
+        assert (found.steps, found.warning) == (expected.steps, None)
+        moved = (expected.embeddings - views.start).abs().max()
+        assert (found.embeddings - expected.embeddings).abs().max() < 0.02 * moved
+    assert (nothing.warning, nothing.steps) == (DIVERGED, 0)
+    assert not torch.allclose(first.embeddings, second.embeddings, atol=1e-3)
+
+
+def test_clicks_get_their_turn_before_each_pass_and_before_the_way_back(engine: Engine, views: Views) -> None:
+    calls: list[int] = []
+    cluster(engine.models.backbone, [views], short(steps=2), lambda: calls.append(1))
+    assert len(calls) == 3 + 2
+
+
+def test_distances_are_small_between_cells_that_attend_alike(engine: Engine, views: Views) -> None:
+    (seen,) = engine.models.backbone.attend(views.latents, views.start[None])
+    distances = apart(seen)
     assert distances.diagonal().max() < 0.01
     assert 0 < distances.mean() < distances.max() == pytest.approx(1)
 
 
-def test_no_entropy_term_needs_no_second_view(engine: Engine, asked: tuple[Views, torch.Tensor]) -> None:
-    views, start = asked
-    blind = Views(views.latents, torch.full_like(views.mirrored, torch.nan), views.classes)
-    found = cluster(engine.models.backbone, blind, start, short(entropy_weight=0.0), lambda: None)
+def test_no_entropy_term_needs_no_second_view(engine: Engine, views: Views) -> None:
+    blind = replace(views, mirrored=torch.full_like(views.mirrored, torch.nan))
+    (found,) = clustered(engine, blind, entropy_weight=0.0)
     assert found.warning is None

@@ -155,11 +155,15 @@ def test_a_query_that_asks_for_nothing_has_the_picture_encoded_for_the_next_one(
     assert sorted(str(key[0]) for key in fresh._cache._pictures) == ["embedding", "latents"]
 
 
-def test_work_on_several_phrases_gives_way_between_them(engine: Engine) -> None:
-    calls: list[int] = []
-    clauses = tuple(Clause(name, name=True) for name in ("Heart", "Circle", "Zebra"))
-    Engine(engine.models, engine.config).segment(lone("heart").image, Query(clauses), lambda: calls.append(1))
-    assert len(calls) >= 2 * len(clauses)
+def test_work_on_several_phrases_gives_way_before_each_pass(engine: Engine) -> None:
+    events, backbone = list[str](), engine.models.backbone
+    hook = backbone.unet.register_forward_pre_hook(lambda *_: events.append("pass"))  # type: ignore[attr-defined]
+    clauses = tuple(Clause(f"heart {number}", name=True) for number in range(backbone.passes_at_once + 1))
+    Engine(engine.models, engine.config).segment(lone("heart").image, Query(clauses), lambda: events.append("way"))
+    hook.remove()
+    passes = [number for number, event in enumerate(events) if event == "pass"]
+    assert len(passes) == 2
+    assert all(events[number - 1] == "way" for number in passes)
 
 
 def test_a_picture_that_nobody_may_change_is_good_enough_for_every_model(engine: Engine) -> None:
@@ -169,3 +173,37 @@ def test_a_picture_that_nobody_may_change_is_good_enough_for_every_model(engine:
     assert engine.models.proposer is not None
     engine.models.proposer.propose(image, ("a square",))
     assert engine.see(image.copy()).embedding is seen.embedding
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced"])
+def test_pictures_that_share_passes_get_the_answers_they_get_alone(engine: Engine, preset: str) -> None:
+    images = [lone(shape).image for shape in ("circle", "heart", "square")]
+    query = Query((Clause("Heart", name=True), Clause("Circle", name=True)), preset=preset)
+    together = engine_without_memory(engine).segment_each(images, query)
+    for image, answer in zip(images, together, strict=True):
+        alone = engine_without_memory(engine).segment(image, query)
+        assert [finding.present for finding in answer.findings] == [finding.present for finding in alone.findings]
+        assert [each.clause for each in answer.segments] == [each.clause for each in alone.segments]
+        for ours, expected in zip(answer.segments, alone.segments, strict=True):
+            assert iou(ours.mask, expected.mask) > 0.99
+    assert [[each.clause for each in answer.segments] for answer in together] == [[1], [0], []]
+
+
+def test_texts_about_several_pictures_share_passes(engine: Engine) -> None:
+    images, sizes = [lone(shape).image for shape in ("circle", "heart")], list[int]()
+    unet = engine.models.backbone.unet  # type: ignore[attr-defined]
+    hook = unet.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    query = Query((Clause("Heart", name=True), Clause("Circle", name=True)))
+    engine_without_memory(engine).segment_each(images, query)
+    hook.remove()
+    assert sizes == [4]
+
+
+def test_one_picture_without_pixels_fails_its_company_before_anything_is_computed(engine: Engine) -> None:
+    images = [lone("circle").image, np.zeros((0, 4, 3), np.uint8)]
+    with pytest.raises(BadImage):
+        engine.segment_each(images, Query((Clause("a circle"),)))
+
+
+def engine_without_memory(engine: Engine) -> Engine:
+    return Engine(engine.models, engine.config)

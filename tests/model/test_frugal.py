@@ -17,7 +17,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from model.adapters.diffusers_backbone import DiffusersBackbone
 from model.adapters.sam import SamSegmenter
-from model.config import overridden
+from model.config import InversionConfig, overridden
 from model.engine import Engine
 from model.errors import BadQuery, OutOfMemory
 from model.frugal import FrugalBackbone
@@ -26,7 +26,7 @@ from model.memory import is_short
 from model.ports import Backbone
 from model.semantic import label
 from model.unsupervised import regions
-from model.values import Answer, Attention, Clause, Query
+from model.values import Answer, Clause, Query
 from tests.model.memory import measured
 from tests.model.test_engine import lone, two_circles
 
@@ -110,17 +110,23 @@ def test_an_inversion_in_smaller_steps_gives_the_same_masks(engine: Engine, fres
     assert short.warnings == calm.warnings
 
 
+def asked_everything(backbone: Backbone, latents: torch.Tensor, texts: torch.Tensor) -> list[torch.Tensor]:
+    noisy, _, timesteps = draw(backbone, latents, InversionConfig(), 0)
+    noise, looks = backbone.denoise(noisy, timesteps, texts[0]), backbone.attend(latents, texts)
+    glances = backbone.glance(latents.expand(len(texts), -1, -1, -1), texts)
+    return [*noise, *(each.among for each in looks), *(each[0] for each in glances)]
+
+
 def test_draws_and_texts_are_taken_one_at_a_time(engine: Engine) -> None:
     whole, sizes = engine.models.backbone, list[int]()
     small = FrugalBackbone(whole)
     latents = whole.encode(np.full((whole.canvas_size, whole.canvas_size, 3), 100, np.uint8))
     texts = torch.stack([whole.embed(whole.tokenize(text)) for text in ("a red heart", "two stars", "")])
-    noisy, _, timesteps = draw(whole, latents, engine.config.inversion, 0)
     with torch.no_grad():
-        together = whole.denoise(noisy, timesteps, texts[0]), *(each[0] for each in whole.glance(latents, texts))
+        together = asked_everything(whole, latents, texts)
         with before(unet(engine), lambda _, given, __: sizes.append(len(given[0]))):
-            apart = small.denoise(noisy, timesteps, texts[0]), *(each[0] for each in small.glance(latents, texts))
-    assert sizes == [1] * (len(noisy) + len(texts))
+            apart = asked_everything(small, latents, texts)
+    assert sizes == [1] * len(together)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(together, apart, strict=True))
 
 
@@ -220,7 +226,7 @@ def _gradient(backbone: Backbone, engine: Engine, what: str) -> tuple[torch.Tens
             noisy, noise, timesteps = draw(backbone, latents, engine.config.inversion, 0)
             loss = (backbone.denoise(noisy, timesteps, embeddings) - noise).square().mean()
         else:
-            seen: Attention = backbone.attend(latents, embeddings)
+            (seen,) = backbone.attend(latents, embeddings[None])
             loss = seen.cross[-1].square().sum()
     loss.backward()
     assert embeddings.grad is not None

@@ -80,7 +80,7 @@ def test_draws_one_by_one_give_the_slope_of_all_at_once(
     backbone, config = engine.models.backbone, replace(SHORT, batch=3, contrast=0.001)
     embeddings, found = backbone.embed(subject.tokens), []
     for most in (3, 2, 1):
-        monkeypatch.setattr(type(backbone), "draws_at_once", most)
+        monkeypatch.setattr(type(backbone), "passes_at_once", most)
         drawn = list(draws(backbone, subject, config, 0))
         assert [len(each.noise) for each in drawn] == {3: [3], 2: [2, 1], 1: [1, 1, 1]}[most]
         found.append(slope(backbone, subject, embeddings, config, drawn))
@@ -90,7 +90,7 @@ def test_draws_one_by_one_give_the_slope_of_all_at_once(
 
 
 def test_a_click_waits_for_one_draw_at_most(engine: Engine, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(engine.models.backbone), "draws_at_once", 1)
+    monkeypatch.setattr(type(engine.models.backbone), "passes_at_once", 1)
     calls: list[int] = []
     invert(engine.models.backbone, subject, SHORT, lambda: calls.append(1))
     assert len(calls) == SHORT.steps * SHORT.batch

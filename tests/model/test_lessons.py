@@ -13,6 +13,7 @@ from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import Misconfigured
 from model.lessons import taught_words, with_taught
+from model.sight import Question
 from model.values import Answer, Clause, Lesson, Query
 from model.wording import Wording
 
@@ -107,7 +108,7 @@ def test_segment_anywords_inversion_starts_at_what_was_taught(engine: Engine, sc
     lesson = renamed(engine, "glorp", "ring")
     still = Engine(engine.models, overridden(engine.config, {"inversion": {"objective": "denoising", "steps": 0}}))
     wording = word_of(engine, "glorp", lesson)
-    inverted = still.sight.invert(still.see(scene.image), wording, lambda: None)
+    (inverted,) = still.sight.invert([Question(still.see(scene.image), wording)], lambda: None)
     inputs = with_taught(engine.models.backbone, wording.tokens, taught_words(wording))
     assert torch.equal(inverted.embeddings, engine.models.backbone.embed(wording.tokens, inputs))
 
@@ -119,7 +120,8 @@ def test_factors_hold_for_their_own_phrase_in_a_joint_text(engine: Engine) -> No
     assert [each.lesson for each in wording.sought] == [None, louder]
     sight = replace(engine.sight, config=overridden(engine.config, {"attention": {"enhancement": 1.0}}))
     seen = sight.see(np.zeros((64, 64, 3), np.uint8))
-    ratio = sight.invert(seen, wording, lambda: None).embeddings / engine.models.backbone.embed(wording.tokens)
+    (inverted,) = sight.invert([Question(seen, wording)], lambda: None)
+    ratio = inverted.embeddings / engine.models.backbone.embed(wording.tokens)
     expected = torch.ones(len(ratio))
     expected[list(wording.sought[1].noun)] = 2.0
     assert torch.allclose(ratio.nanmean(1), expected, atol=1e-4)
@@ -188,5 +190,6 @@ def test_constants_that_a_lesson_cannot_change_are_refused(changes: dict[str, di
 def test_other_constants_cost_no_new_look(engine: Engine, scene: Scene) -> None:
     sight, seen = engine.sight, engine.see(scene.image)
     lenient = Lesson("lenient", changes={"refine": {"tolerance": 0.5}, "prompting": {"threshold": 0.4}})
-    looks = [sight.attend(seen, word_of(engine, "ring", each), lambda: None)[0] for each in (None, lenient)]
+    questions = [Question(seen, word_of(engine, "ring", each)) for each in (None, lenient)]
+    looks = [attention for each in questions for attention, _ in sight.attend([each], lambda: None)]
     assert looks[0] is looks[1]

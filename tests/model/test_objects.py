@@ -1,8 +1,11 @@
 """From phrases to objects: presets, evidence, kinds of prompts."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 
+from model.adapters.sam import SamSegmenter
 from model.clusters import plain_mask
 from model.config import overridden
 from model.embedded import scenes
@@ -12,9 +15,10 @@ from model.errors import BadQuery
 from model.evaluation.figures import union
 from model.geometry import iou
 from model.locating import Located, locate
-from model.objects import prompts_for
+from model.objects import objects, prompts_for
 from model.prompting import blobs
-from model.values import Clause, Query
+from model.sight import Question, Seen
+from model.values import Clause, Proposals, Query
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,8 @@ def scene() -> Scene:
 
 def asked(engine: Engine, scene: Scene, text: str) -> Located:
     (wording,) = engine.words(scene.image, Query((Clause(text),)))
-    return locate(engine.sight, engine.see(scene.image), wording, lambda: None)[0]
+    ((located, *_),) = locate(engine.sight, [Question(engine.see(scene.image), wording)], lambda: None)
+    return located
 
 
 def named(scene: Scene) -> str:
@@ -75,3 +80,56 @@ def test_without_a_decoder_the_map_itself_is_the_mask(engine: Engine, scene: Sce
     (segment,) = plain.segment(scene.image, Query((Clause(f"the {named(scene)}"),))).segments
     located = asked(engine, scene, f"the {named(scene)}")
     assert np.array_equal(segment.mask, plain_mask(located.scores, (256, 256)))
+
+
+def shapes(engine: Engine, drawn: Scene) -> tuple[Seen, list[Located]]:
+    """A picture and where each of five labels is on it."""
+    clauses = tuple(Clause(name, name=True) for name in ("circle", "square", "star", "heart", "triangle"))
+    seen = engine.see(drawn.image)
+    questions = [Question(seen, wording) for wording in engine.words(drawn.image, Query(clauses))]
+    return seen, [each for found in locate(engine.sight, questions, lambda: None) for each in found]
+
+
+def test_all_phrases_share_decoder_calls_and_clicks_wait_for_one_at_most(engine: Engine) -> None:
+    seen, located = shapes(engine, scenes.draw(3_100_001, 256))
+    events, segmenter = list[int | str](), engine.models.segmenter
+    assert isinstance(segmenter, SamSegmenter)
+    handle = segmenter.model.mask_decoder.register_forward_pre_hook(
+        lambda _, __, named: events.append(len(named["image_embeddings"])), with_kwargs=True
+    )
+    objects(engine.sight, seen, located, None, lambda: events.append("give way"))
+    handle.remove()
+    asked = sum(len(blobs(each.scores, engine.config.prompting)) for each in located)
+    assert len(located) == 5
+    assert events == ["give way", asked, "give way", asked]  # points, then points with boxes
+    assert 5 <= asked <= 8
+
+
+def test_phrases_together_find_what_each_finds_alone(engine: Engine) -> None:
+    seen, located = shapes(engine, scenes.draw(3_100_001, 256))
+    together = objects(engine.sight, seen, located, None, lambda: None)
+    alone = [objects(engine.sight, seen, [each], None, lambda: None)[0] for each in located]
+    assert [len(each) for each in together] == [len(each) for each in alone]
+    assert sum(map(len, together)) >= 2
+    for choice, single in zip(chain(*together), chain(*alone), strict=True):
+        assert np.allclose(choice.low_res_mask, single.low_res_mask, atol=1e-3)
+        assert choice.score == pytest.approx(single.score, abs=1e-4)
+        assert choice.evidence == pytest.approx(single.evidence, abs=1e-4)
+
+
+def test_each_phrase_is_offered_its_own_proposals(engine: Engine) -> None:
+    seen, located = shapes(engine, scenes.draw(3_100_001, 256))
+    everything, changes = np.full((1, 8, 8), 20, np.float32), {"agreement": 0.0, "presence": 0.0}
+    config = overridden(engine.config, {"proposals": {"least": 0.5}, "selection": changes})
+    for number in range(len(located)):
+        offered = Proposals(everything, np.eye(len(located), dtype=np.float32)[[number]])
+        found = objects(Engine(engine.models, config).sight, seen, located, offered, lambda: None)
+        whole = [any(choice.inside.all() for choice in choices) for choices in found]
+        assert whole == [each == number for each in range(len(located))]
+
+
+def test_no_phrases_ask_nothing(engine: Engine, scene: Scene) -> None:
+    def never() -> None:
+        raise AssertionError("nothing to wait for")
+
+    assert objects(engine.sight, engine.see(scene.image), [], None, never) == []

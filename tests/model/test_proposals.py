@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.config import ProposalConfig
-from model.proposals import OUTSIDE, Frame, best_ious, certainty, frame_of, joining, masks_at, recall
+from model.proposals import OUTSIDE, Frame, about, best_ious, certainty, frame_of, joining, masks_at, recall
 from model.values import Candidates, Mask, Proposals
 
 CONFIG = ProposalConfig(join=True, least=0.3, most=2)
@@ -30,6 +30,17 @@ def test_the_surest_proposals_of_a_text_join_first_and_no_more_than_wanted() -> 
     assert found.low_res_masks.shape == (2, 8, 8)
     assert found.low_res_masks[0, 4, 1] < 0 < found.low_res_masks[0, 4, 4]  # the right half: 0.9
     assert found.low_res_masks[1, 4, 4] < 0 < found.low_res_masks[1, 4, 1]  # the left half: 0.5
+
+
+def test_proposals_about_some_texts_are_the_same_masks() -> None:
+    whole = halves((0.4, 0), (0.9, 1))
+    some = about(whole, [1])
+    assert some is not None
+    np.testing.assert_array_equal(some.probabilities, [[0], [1]])
+    np.testing.assert_array_equal(
+        joining(some, 0, FRAME, CONFIG).low_res_masks, joining(whole, 1, FRAME, CONFIG).low_res_masks
+    )
+    assert about(None, [0]) is None
 
 
 def test_unsure_proposals_stay_out() -> None:

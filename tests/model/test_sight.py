@@ -8,7 +8,7 @@ from model.alignment import pieces_of
 from model.config import overridden
 from model.embedded import scenes
 from model.engine import Engine
-from model.sight import classes_of
+from model.sight import Question, classes_of
 from model.values import Clause, Image, MaskPrompt, Query
 
 
@@ -43,7 +43,8 @@ def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, im
     seen = engine.see(image)
     (wording,) = engine.words(image, Query((Clause("a red circle"),)))
     backbone, latents = engine.models.backbone, engine.sight.latents(seen)
-    passes = [backbone.attend(latents, backbone.embed(wording.tokens), draw).among for draw in range(3)]
+    text = backbone.embed(wording.tokens)[None]
+    passes = [look.among for draw in range(3) for look in backbone.attend(latents, text, draw)]
     drawn = Engine(engine.models, overridden(engine.config, {"attention": {"enhancement": 1.0, "draws": 3}}))
     assert not np.allclose(passes[0], passes[1], atol=1e-4)
     assert np.allclose(drawn.attend(seen, wording).among, sum(passes) / 3, atol=1e-6)
@@ -53,14 +54,15 @@ def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, im
 def test_glances_read_the_cross_attention_of_each_text_and_are_kept(engine: Engine, image: Image, draws: int) -> None:
     asked = Query(tuple(Clause(f"a {colour} circle") for colour in ("red", "green", "blue", "black", "white")))
     drawn = Engine(engine.models, overridden(engine.config, {"attention": {"draws": draws}}))
-    seen, wordings = drawn.see(image), drawn.words(image, asked)
+    seen = drawn.see(image)
+    questions = [Question(seen, wording) for wording in drawn.words(image, asked)]
     given: list[int] = []
-    glances = drawn.sight.glances(seen, wordings, lambda: given.append(1))
-    for wording, levels in zip(wordings, glances, strict=True):
-        for level, expected in zip(levels, drawn.attend(seen, wording).cross, strict=True):
+    glances = drawn.sight.glances(questions, lambda: given.append(1))
+    for question, levels in zip(questions, glances, strict=True):
+        for level, expected in zip(levels, drawn.attend(*question).cross, strict=True):
             assert torch.allclose(level, expected, atol=1e-6)
     assert len(given) == 1  # one pass of all
-    again = drawn.sight.glances(seen, wordings[1:3], lambda: given.append(1))
+    again = drawn.sight.glances(questions[1:3], lambda: given.append(1))
     assert [levels is glances[at] for at, levels in enumerate(again, start=1)] == [True, True]
     assert len(given) == 1
 
@@ -70,8 +72,8 @@ def test_an_inversion_is_made_once_and_counts_its_steps(engine: Engine, image: I
     (wording,) = engine.words(image, Query((Clause("a red circle"),)))
     seen = inverting.see(image)
     for _ in range(2):
-        _, inverted = inverting.sight.attend(seen, wording, lambda: calls.append(1))
-    assert (inverted.steps, len(calls)) == (2, 2)
+        ((_, inverted),) = inverting.sight.attend([Question(seen, wording)], lambda: calls.append(1))
+    assert (inverted.steps, len(calls)) == (2, 2 + 1)  # the pass that is read, too
 
 
 @pytest.mark.parametrize("objective", ["denoising", "clustering"])

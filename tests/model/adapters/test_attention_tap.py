@@ -77,7 +77,7 @@ def test_maps_equal_the_library_s_probabilities(
         unet(*inputs)
     with recorded(unet, layers.names) as seen:
         unet(*inputs)
-    attention = attention_of(taps, layers)
+    (attention,) = attention_of(taps, layers)
     heads = seen[layers.among]
     assert torch.allclose(attention.broad, heads.mean(0), atol=1e-6)
     assert torch.allclose(attention.among, heads[1:3].mean(0), atol=1e-6)
@@ -134,6 +134,21 @@ def test_a_unet_without_enough_cross_attention_is_refused() -> None:
         layers_of(plain)
 
 
+def test_cross_attention_has_a_gradient_and_self_attention_has_none(
+    unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    latents, timestep, text = inputs
+    layers = layers_of(unet)
+    taps = taps_for(unet, layers, (0.0, 0.5, 0.5, 0.0, 0.0))
+    with tapped(unet, taps):
+        unet(latents, timestep, text.clone().requires_grad_())
+    cross = {name: taps[name].maps for level in layers.cross for name in level}
+    assert all(maps is not None and maps.requires_grad for maps in cross.values())
+    among = taps[layers.among].maps
+    assert among is not None
+    assert not among.requires_grad
+
+
 @torch.no_grad()
 def test_half_precision_reads_nearly_the_same(
     unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -183,7 +198,7 @@ def test_without_head_weights_both_matrices_are_one(
     taps = taps_for(unet, layers_of(unet), ())
     with tapped(unet, taps):
         unet(*inputs)
-    attention = attention_of(taps, layers_of(unet))
+    (attention,) = attention_of(taps, layers_of(unet))
     assert attention.among.data_ptr() == attention.broad.data_ptr()
 
 
@@ -199,5 +214,5 @@ def test_texts_of_a_batch_are_read_apart(
         alone = taps_for(unet, layers, ())
         with tapped(unet, alone):
             unet(latents, timestep, states)
-        for level, expected in zip(levels, attention_of(alone, layers).cross, strict=True):
+        for level, expected in zip(levels, attention_of(alone, layers)[0].cross, strict=True):
             assert torch.allclose(level, expected, atol=1e-6)

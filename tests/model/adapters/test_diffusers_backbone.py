@@ -46,7 +46,7 @@ def test_attention_is_differentiable_where_the_embeddings_are(
     backbone: DiffusersBackbone, latents: torch.Tensor
 ) -> None:
     embeddings = backbone.embed(backbone.tokenize("a red circle")).requires_grad_()
-    backbone.attend(latents, embeddings).cross[-1][2].sum().backward()
+    backbone.attend(latents, embeddings[None])[0].cross[-1][2].sum().backward()
     assert embeddings.grad is not None
     assert embeddings.grad.abs().sum() > 0
 
@@ -57,8 +57,23 @@ def test_a_glance_at_several_texts_reads_what_attention_to_each_reads(
     embeddings = torch.stack([backbone.embed(backbone.tokenize(text)) for text in ("a red circle", "a dog")])
     for draw in range(2):
         for each, levels in zip(embeddings, backbone.glance(latents, embeddings, draw), strict=True):
-            for level, expected in zip(levels, backbone.attend(latents, each, draw).cross, strict=True):
+            (attention,) = backbone.attend(latents, each[None], draw)
+            for level, expected in zip(levels, attention.cross, strict=True):
                 assert torch.allclose(level, expected, atol=1e-6)
+
+
+def test_texts_about_pictures_of_their_own_share_a_pass(backbone: DiffusersBackbone, latents: torch.Tensor) -> None:
+    texts = torch.stack([backbone.embed(backbone.tokenize(text)) for text in ("a red circle", "a dog")])
+    pictures = torch.cat([latents, latents.flip(3)])
+    together = backbone.attend(pictures, texts, 1)
+    for attention, picture, text in zip(together, pictures, texts, strict=True):
+        (alone,) = backbone.attend(picture[None], text[None], 1)
+        for ours, expected in zip((*attention.cross, attention.among), (*alone.cross, alone.among), strict=True):
+            assert torch.allclose(ours, expected, atol=1e-6)
+        held = [each.untyped_storage().nbytes() for each in (*attention.cross, attention.among)]
+        own = [*(each.nbytes for each in attention.cross), attention.among.nbytes + attention.broad.nbytes]
+        assert held == own  # the other picture's can be freed
+    assert not torch.allclose(together[0].among, together[1].among, atol=1e-3)
 
 
 def test_watching_sees_the_noise_that_denoising_sees(backbone: DiffusersBackbone, latents: torch.Tensor) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import SamConfig, SamModel
+from transformers import SamConfig, SamModel, SamVisionConfig
 
-from model.adapters.sam import PROMPTS_PER_CALL, SamSegmenter, Square, load_sam
+from model.adapters.sam import SamSegmenter, Square, by_cells, load_sam
 from model.errors import BadQuery, Misconfigured
 from model.values import Image, ImageEmbedding, MaskPrompt
 
@@ -133,11 +133,65 @@ def test_prompts_are_used(segmenter: SamSegmenter) -> None:
 
 def test_more_prompts_than_a_call_takes_all_get_answers_in_their_order(segmenter: SamSegmenter) -> None:
     embedding = segmenter.embed(noise(64, 64))
-    prompts = [at(index, index) for index in range(PROMPTS_PER_CALL + 3)]
+    prompts = [at(index, index) for index in range(segmenter.prompts_at_once + 3)]
     found = segmenter.decode(embedding, prompts)
     (last,) = segmenter.decode(embedding, prompts[-1:])
     assert len(found) == len(prompts)
     np.testing.assert_allclose(found[-1].low_res_masks, last.low_res_masks, atol=1e-4)
+
+
+def test_prompts_of_one_shape_fill_calls_and_each_call_is_waited_for(segmenter: SamSegmenter) -> None:
+    embedding, events = segmenter.embed(noise(64, 64)), list[int | str]()
+    mixed = [prompt for index in range(10) for prompt in (at(index, 9), boxed(0, 0, index + 1, 9))]
+    decoder = segmenter.model.mask_decoder
+    handle = decoder.register_forward_pre_hook(
+        lambda _, __, named: events.append(len(named["image_embeddings"])), with_kwargs=True
+    )
+    segmenter.decode(embedding, mixed, lambda: events.append("give way"))
+    handle.remove()
+    assert segmenter.prompts_at_once == 8
+    assert events == ["give way", 8, "give way", 2, "give way", 8, "give way", 2]
+
+
+@pytest.mark.parametrize(
+    ("device", "side", "channels", "expected"),
+    [
+        ("cpu", 1024, 256, 2),
+        ("cpu", 192, 128, 8),
+        ("cpu", 2048, 256, 1),
+        ("meta", 1024, 256, 16),
+        ("meta", 192, 128, 16),
+    ],
+)
+def test_how_many_prompts_share_a_call_follows_from_the_embedding(
+    device: str, side: int, channels: int, expected: int
+) -> None:
+    patch = 8 if side == 192 else 16
+    narrow = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "mlp_dim": 16}
+    with torch.device("meta"):
+        vision = SamVisionConfig(image_size=side, patch_size=patch, output_channels=channels, **narrow)
+        model = SamModel(SamConfig(vision_config=vision.to_dict(), mask_decoder_config={"mlp_dim": 16}))
+    assert SamSegmenter("any", model.to_empty(device=device)).prompts_at_once == expected
+
+
+def test_the_order_in_memory_changes_no_number(segmenter: SamSegmenter) -> None:
+    embedding, prompts = segmenter.embed(noise(50, 80)), [at(10, 20), boxed(5, 5, 40, 30), at(70, 40)]
+    plain = segmenter.decode(embedding, prompts)
+    handle = segmenter.model.mask_decoder.transformer.register_forward_pre_hook(by_cells, with_kwargs=True)
+    laid_out = segmenter.decode(embedding, prompts)
+    handle.remove()
+    for one, other in zip(plain, laid_out, strict=True):
+        np.testing.assert_allclose(one.low_res_masks, other.low_res_masks, atol=1e-5)
+
+
+def test_a_loaded_models_decoder_reads_the_picture_in_order(tmp_path: Path) -> None:
+    tiny_sam().save_pretrained(tmp_path)
+    loaded, read = load_sam(str(tmp_path)), list[bool]()
+    loaded.model.mask_decoder.transformer.layers[0].register_forward_pre_hook(
+        lambda _, __, named: read.append(named["keys"].is_contiguous()), with_kwargs=True
+    )
+    loaded.decode(loaded.embed(noise(64, 64)), [at(5, 5), at(9, 9)])
+    assert read == [True]
 
 
 def test_no_prompts_give_no_answers(segmenter: SamSegmenter) -> None:

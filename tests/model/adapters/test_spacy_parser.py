@@ -170,6 +170,11 @@ def test_plural_has_the_lemma_of_the_singular(shipped: SpacyParser) -> None:
     assert shipped.name_phrase("Cars").noun.lemma == "car"
 
 
+def test_a_label_is_read_once(shipped: SpacyParser) -> None:
+    assert shipped.name_phrase("Fire engine") is shipped.name_phrase("Fire engine")
+    assert shipped.name_phrase("fire engine") is not shipped.name_phrase("Fire engine")
+
+
 def test_long_text_is_cut(shipped: SpacyParser) -> None:
     phrases = shipped.phrases("a red dog and " * 1000)
     assert 0 < len(phrases) <= 150

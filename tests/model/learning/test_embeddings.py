@@ -47,7 +47,7 @@ def inside(engine: Engine, shown: Sequence[Shown], lesson: Lesson | None) -> flo
     embeddings = backbone.embed(wording.tokens, with_taught(backbone, wording.tokens, taught_words(wording)))
     shares = []
     for each in shown:
-        maps = backbone.attend(each.latents, embeddings).cross[-1][list(wording.sought[0].noun)].sum(0)
+        maps = backbone.glance(each.latents, embeddings[None])[0][-1][list(wording.sought[0].noun)].sum(0)
         shares.append(float((maps * cells(each.wanted, len(maps), maps)).sum() / maps.sum()))
     return float(np.mean(shares))
 

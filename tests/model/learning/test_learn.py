@@ -11,6 +11,7 @@ import pytest
 from model.adapters.sam import SamSegmenter
 from model.engine import Engine
 from model.errors import BadImage
+from model.inversion import GiveWay
 from model.learning.examples import Curriculum
 from model.learning.learn import Verdict, learn
 from model.learning.objective import FitConfig
@@ -23,9 +24,11 @@ class Counting(SamSegmenter):
 
     calls: ClassVar[list[int]] = []
 
-    def decode(self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt]) -> tuple[Candidates, ...]:
+    def decode(
+        self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: GiveWay = lambda: None
+    ) -> tuple[Candidates, ...]:
         self.calls.append(len(prompts))
-        return super().decode(embedding, prompts)
+        return super().decode(embedding, prompts, give_way)
 
 
 def counted(engine: Engine, curriculum: Curriculum, saved: Kept) -> tuple[int, Verdict]:
