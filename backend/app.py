@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePath
 from secrets import randbits
@@ -22,7 +22,7 @@ from backend.learning.holding import Steps
 from backend.learning.learner import Learner
 from backend.learning.school import School
 from backend.learning.teaching import Naming, Teaching
-from backend.loading import Engine, Loader
+from backend.loading import Engine, Load, Loader
 from backend.metrics import Metrics, State
 from backend.page.journal import Journal
 from backend.page.pages import Pages, Server
@@ -51,7 +51,7 @@ MEGA = 1_000_000
 BRISK = 0.7  # seconds that a request waits for a database which is locked or away
 
 
-def create_app(settings: Settings, load: Callable[[], Engine] | None = None, journal: Journal | None = None) -> Flask:
+def create_app(settings: Settings, load: Load | None = None, journal: Journal | None = None) -> Flask:
     """Put the server together; the engine comes in the background from `load`, by default the one of the settings.
 
     What the page shows is kept in `journal`, by default an empty one.
@@ -208,8 +208,9 @@ def _sync(settings: Settings, database: Database) -> Callable[[str], object] | N
     return lambda key: sync(database, Studio(settings.label_studio_url, settings.label_studio_api_key), key)
 
 
-def load_models(settings: Settings) -> Engine:
-    from model.load import EnginePaths, load_engine  # torch comes with it: seconds, after the port is open
+def load_models(settings: Settings) -> Iterator[Engine]:
+    """The engines of the settings' models: one that can be clicked first, then the whole one."""
+    from model.load import EnginePaths, load_engines  # torch comes with it: seconds, after the port is open
 
     paths = EnginePaths(
         backbone=settings.backbone,
@@ -221,4 +222,4 @@ def load_models(settings: Settings) -> Engine:
         clip=settings.clip,
         lora=settings.lora,
     )
-    return load_engine(paths, cache_bytes=settings.cache_mb * MEGA)
+    return load_engines(paths, cache_bytes=settings.cache_mb * MEGA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillLoading
 from typing import Protocol
@@ -22,12 +22,24 @@ class Engine(Protocol):
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = ...) -> Answer:
         """Find what the query asks for in a picture (H, W, 3)."""
 
+    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
+        """Find what one query asks for in each of several pictures; raises for all of them what `segment` raises."""
+
+
+Load = Callable[[], Engine | Iterator[Engine]]
+NOTHING_YET = "The models are loading"
+CLICKS_ONLY = "Points and boxes without a text are answered already; texts wait for the other models"
+
 
 class Loader:
-    """Holds the engine as soon as there is one, or the reason why there is none."""
+    """Holds the engine as soon as there is one, or the reason why there is none; before it, one that can be clicked."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
-        """Call `load` in a thread of its own."""
+    def __init__(self, load: Load) -> None:
+        """Call `load` in a thread of its own.
+
+        Where it gives several engines, the first answers clicks while the others load, and the last is the whole one.
+        """
+        self._clickable: Future[Engine] = Future()
         self._engine: Future[Engine] = Future()
         threading.Thread(target=self._work, args=(load,), name="loader", daemon=True).start()
 
@@ -41,26 +53,42 @@ class Loader:
         """Why loading failed; empty while it goes on and when it went well."""
         return str(self._engine.exception() or "") if self._engine.done() else ""
 
-    def wait(self, seconds: float) -> Engine:
-        """Return the engine.
+    @property
+    def progress(self) -> str:
+        """What is answered while loading goes on; empty after its end."""
+        if self._engine.done():
+            return ""
+        return CLICKS_ONLY if self._clickable.done() else NOTHING_YET
 
-        Raises: Busy when it is still loading after `seconds`, Misconfigured when loading failed.
+    def wait(self, seconds: float, query: Query | None = None) -> Engine:
+        """Return the engine; while it loads, for a query that points and has no text, the one that can be clicked.
+
+        Raises: Busy when it is still loading after `seconds`, Misconfigured when loading failed: then for clicks, too,
+        or nobody would notice.
         """
+        clicked = query is not None and query.hints and not query.clauses and not self._engine.done()
         try:
-            return self._engine.result(seconds)
+            return (self._clickable if clicked else self._engine).result(seconds)
         except StillLoading:
             raise Busy("The model is still loading; try again in 10 s", retry_after=10) from None
 
-    def _work(self, load: Callable[[], Engine]) -> None:
+    def _work(self, load: Load) -> None:
         started = time.monotonic()
         try:
-            engine = load()
+            made = load()
+            engines = made if isinstance(made, Iterator) else iter([made])
+            first = next(engines)
+            self._clickable.set_result(first)
+            logger.info("Points and boxes are answered after %.1f s", time.monotonic() - started)
+            *_, whole = first, *engines
         except Exception as error:  # whatever it was: the server goes on, and tells it to whoever asks
             logger.exception("The model did not load")
             self._engine.set_exception(_told(error))
+            if not self._clickable.done():
+                self._clickable.set_exception(_told(error))
         else:
             logger.info("The model is loaded after %.1f s", time.monotonic() - started)
-            self._engine.set_result(engine)
+            self._engine.set_result(whole)
 
 
 def _told(error: Exception) -> Misconfigured:

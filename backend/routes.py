@@ -56,7 +56,8 @@ class Service:
             response = jsonify(status="DOWN", model_class="Anyword", error=trouble)
             response.status_code = 503
             return response
-        return jsonify(status="UP", model_class="Anyword")
+        progress = self._loader.progress
+        return jsonify(status="UP", model_class="Anyword", **({"loading": progress} if progress else {}))
 
     def setup(self) -> Response:
         """Check the labelling config of a project and name the model."""
@@ -143,7 +144,9 @@ class Service:
             return "stalled", trouble
         if self._loader.loaded:
             return "ready", ""
-        return ("failed" if self._loader.failure else "loading"), self._loader.failure
+        if self._loader.failure:
+            return "failed", self._loader.failure
+        return "loading", self._loader.progress
 
     def _may_tell(self, secret: str) -> bool:
         """Whether an event brought the secret, or the password: that is what START_TRAINING can bring."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import diffusers
 import torch
 import transformers
 
-from model.adapters.diffusers_backbone import load_backbone
-from model.adapters.proposer import load_proposer
+from model.adapters import profile
 from model.adapters.sam import load_sam
-from model.adapters.spacy_parser import load_parser
+from model.cache import Cache
 from model.config import CACHE_BYTES, EngineConfig, overridden
 from model.engine import Engine
 from model.errors import Misconfigured
+from model.pending import Pending
+from model.ports import Segmenter
 from model.sight import Models
 
 WEIGHTS = Path(__file__).parent / "embedded" / "weights"
@@ -37,26 +38,47 @@ class EnginePaths:
 
 
 def load_engine(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Engine:
-    """Load the four models; the backbone's measured profile overrides the plain configuration.
+    """The engine with all models; arguments and errors are those of `load_engines`."""
+    *_, whole = load_engines(paths, cache_bytes)
+    return whole
 
-    `cache_bytes` bounds what is kept of recent pictures.
+
+def load_engines(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Iterator[Engine]:
+    """As soon as SAM is there, an engine that can be clicked and knows no texts; then the one with all four models.
+
+    Both have the same SAM, what was seen of recent pictures in at most `cache_bytes`, and the configuration that the
+    backbone's measured profile makes of the plain one: a click is answered alike by both.
     Raises Misconfigured where a path, a device or a type cannot be used.
     """
-    quiet()
+    transformers.utils.logging.disable_progress_bar()
     device, dtype = device_named(paths.device), _dtype(paths.dtype)
-    backbone = load_backbone(paths.backbone or str(WEIGHTS / "backbone"), device, dtype)
+    measured, cache = profile.find(_backbone(paths)), Cache(cache_bytes)
+    plain = EngineConfig(cache_bytes=cache_bytes, presences=measured.presences)
+    config = overridden(plain, measured.constants)
     segmenter = load_sam(paths.segmenter or str(WEIGHTS / "segmenter"), device, dtype)
+    if not config.selection.hint_agreement:  # else a click, too, looks at what the backbone makes of the picture
+        yield Engine(Models(Pending(), segmenter, Pending()), config, cache)
+    yield Engine(_models(paths, segmenter, device, dtype), config, cache)
+
+
+def _models(paths: EnginePaths, segmenter: Segmenter, device: torch.device, dtype: torch.dtype) -> Models:
+    from model.adapters.diffusers_backbone import load_backbone  # these bring libraries that SAM does not wait for
+    from model.adapters.proposer import load_proposer
+    from model.adapters.spacy_parser import load_parser
+
+    quiet()
+    backbone = load_backbone(_backbone(paths), device, dtype)
     parser = load_parser(paths.parser or str(WEIGHTS / "parser"))
     proposer = load_proposer(paths.proposer or str(WEIGHTS / "proposer"), device, dtype, paths.clip)
     if paths.lora:
         backbone.adapt(Path(paths.lora))
-    plain = EngineConfig(cache_bytes=cache_bytes, presences=backbone.profile.presences)
-    config = overridden(plain, backbone.profile.constants)
-    return Engine(Models(backbone, segmenter, parser, proposer), config)
+    return Models(backbone, segmenter, parser, proposer)
 
 
 def quiet() -> None:
     """Keep the libraries' progress bars out of logs and of what commands print."""
+    import diffusers  # not at the top: see `_models`
+
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
 
@@ -78,3 +100,7 @@ def _dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise Misconfigured(f"dtype {name}: use one of {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def _backbone(paths: EnginePaths) -> str:
+    return paths.backbone or str(WEIGHTS / "backbone")

@@ -1,7 +1,7 @@
 """The wire protocol through Flask's test client, with a small engine that answers by colour."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -265,6 +265,9 @@ class Failing:
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         raise self._error
+
+    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
+        return tuple(self.segment(image, query, give_way) for image in images)
 
 
 def test_a_bug_is_an_id_for_the_annotator_and_a_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

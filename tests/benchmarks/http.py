@@ -34,12 +34,14 @@ def main() -> int:
 def _served() -> Iterator[Figure]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "backend", "serve", "--port", str(port)]
+    command, (scene,) = [sys.executable, "-m", "backend", "serve", "--port", str(port)], clear_scenes(1, SIDE)
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
             yield Figure("port open and /health answered after the start", _answered(f"{url}/health", started), "s", 3)
+            _seconds(url, scene, samples.point(scene.objects[0]))
+            yield Figure("first click answered after the start", time.perf_counter() - started, "s", 10)
             yield Figure("ready after the start", _answered(f"{url}/ready", started), "s", 15)
             yield from _predictions(url)
             yield Figure("most memory (all processes)", _peak_memory(process.pid), "GB", 2.5)
