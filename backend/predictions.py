@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
-from backend import accepted, regions
+from backend import accepted, batch, logs, regions
+from backend.batch import Outcome, Steps
+from backend.finder import Asked, Finder
 from backend.label_config import LabelConfig
 from backend.learning.teaching import InForce
 from backend.loading import Loader
@@ -18,19 +19,17 @@ from backend.page.journal import Journal, Occasion, entry_of
 from backend.pictures.images import Images
 from backend.problems import Problem, problem
 from backend.prompting import drafts, prompts
-from backend.prompting.parts import parts, whole
 from backend.prompting.place import Place, digest
 from backend.prompting.prompts import Prompts, Request
 from backend.prompting.sessions import Sessions, Turn
 from backend.regions import Region
 from backend.watch import Watch, note
 from model.errors import BadImage, Busy
-from model.lane import STOPPING, TIMELESS, Lane, Priority
-from model.values import Answer, Image, Query
+from model.lane import STOPPING, TIMELESS, Lane
+from model.values import Image
 
 logger = logging.getLogger(__name__)
 
-LOADING_PATIENCE = 30.0  # seconds that a prediction waits for the model
 LONGEST_NAME = 200  # characters of a project's or a task's name
 NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks without a prediction", "NotReached", 1)
 
@@ -82,7 +81,7 @@ class Predictions:
     sessions: Sessions = field(default_factory=Sessions)
     journal: Journal = field(default_factory=Journal)
 
-    def answer(self, ask: Ask) -> list[dict[str, Any] | Problem]:
+    def answer(self, ask: Ask) -> list[Outcome]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
         in_force = self.teaching.in_force(ask.project)
         if event_of(ask.context):
@@ -91,21 +90,20 @@ class Predictions:
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
         ask = replace(ask, until=time.monotonic() + self.batch_deadline)
-        outcomes: list[dict[str, Any] | Problem] = []
-        for task in ask.tasks:
-            with self.watch.task(ask.project, _task_id(task)):
-                late = time.monotonic() >= ask.until
-                outcomes.append(self._unreached() if late else self._attempt(task, ask, in_force))
-        return outcomes
+        finder = Finder(self.loader, self.lane, self.watch)
+        return batch.outcomes([self._story(task, ask, in_force) for task in ask.tasks], finder.finds)
 
-    def _unreached(self) -> Problem:
-        self.watch.refused(NOT_REACHED)
-        return NOT_REACHED
+    def _story(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
+        with self.watch.task(ask.project, _task_id(task)):
+            if time.monotonic() >= ask.until:
+                self.watch.refused(NOT_REACHED)
+                return NOT_REACHED
+            return (yield from self._attempt(task, ask, in_force))
 
-    def _attempt(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any] | Problem:
+    def _attempt(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
         try:
-            return self._predict(task, ask, in_force)
-        except Exception as error:  # the boundary of one task: the next one gets its answer
+            return (yield from self._predict(task, ask, in_force))
+        except Exception as error:  # the boundary of one task: the others get their answers
             trouble = problem(error)
         self.watch.refused(trouble)
         self.journal.fail(trouble, f"task {_task_id(task)}, project {ask.project.partition('.')[0]}")
@@ -116,7 +114,7 @@ class Predictions:
             return regions.prediction([regions.status_item(message, ask.config)], in_force.version)
         return trouble
 
-    def _predict(self, task: Any, ask: Ask, in_force: InForce) -> dict[str, Any]:
+    def _predict(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
         if self.lane.stopping:  # before anything is fetched: what is left of a batch is for the next process
             raise Busy(STOPPING, retry_after=10)
         started = time.monotonic()
@@ -127,7 +125,8 @@ class Predictions:
             said = prompts.read(ask.context, ask.config, size)
             asked, turn = self._fused(said, task, ask, size)
             request = in_force.taught(asked, ask.config)
-        answer = self._segment(image, request, turn, ask.until)
+        find = yield self._asked(task, image, request, turn, ask.until)
+        answer = find()
         with self.watch.stage("encode"):
             if not request.interactive:
                 answer = accepted.without_doubles(answer, request, task, ask.config)
@@ -162,29 +161,11 @@ class Predictions:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
         return self.images.load(url, task_id=task.get("id"), hostname=ask.hostname)
 
-    def _segment(self, image: Image, request: Request, turn: Turn | None, until: float) -> Answer:
+    def _asked(self, task: Any, image: Image, request: Request, turn: Turn | None, until: float) -> Asked:
         preset = self.preset_interactive if request.interactive else self.preset_batch
-        query = replace(request.query, separate=self.separate_regions, preset=preset)
-        if not query.clauses and not query.hints:
-            return Answer(())  # a pre-annotation for a config without labels
-        engine, asked = self.loader.wait(LOADING_PATIENCE), parts(replace(request, query=query))
-        priority, queued = _priority(request, query), time.monotonic()
-
-        def job() -> Answer:
-            self.watch.passed("wait", queued)
-            with self.watch.stage("segment"):
-                answers = [engine.segment(image, part.query, lambda: self.lane.give_way(priority)) for part in asked]
-            return whole(asked, answers)
-
-        told = partial(copy_context().run, job)  # so that the lane's thread, too, knows which request it works for
-        return self.lane.run(told, priority, None if turn is None else turn.annotator, until)
-
-
-def _priority(request: Request, query: Query) -> Priority:
-    """Quick work first: a click never waits for an inversion, not even for the same person's."""
-    if not request.interactive:
-        return Priority.PREANNOTATION
-    return Priority.PATIENT if query.clauses and query.preset != "fast" else Priority.INTERACTIVE
+        complete = replace(request, query=replace(request.query, separate=self.separate_regions, preset=preset))
+        annotator = None if turn is None else turn.annotator
+        return Asked(logs.harmless(_task_id(task)), image, complete, annotator, until, copy_context())
 
 
 def event_of(context: object) -> object:

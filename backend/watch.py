@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -69,9 +69,24 @@ class Watch:
         finally:
             self.passed(name, since)
 
+    @contextmanager
+    def together(self, name: str, tasks: Sequence[Context], queued: float) -> Iterator[None]:
+        """A part of the work on several tasks at once, which waited since `queued`: each has an equal share of it."""
+        for task in tasks:
+            task.run(self.passed, "wait", queued)
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            share = (time.monotonic() - since) / len(tasks)
+            for task in tasks:
+                task.run(self._spent, name, share)
+
     def passed(self, name: str, since: float) -> None:
         """A part of a task's work that began at `since`, by the monotonic clock, and has just ended."""
-        seconds = time.monotonic() - since
+        self._spent(name, time.monotonic() - since)
+
+    def _spent(self, name: str, seconds: float) -> None:
         self.metrics.stages.labels(name).observe(seconds)
         self.spans.passed(name, seconds)
         note(**{name: _rounded(seconds)})

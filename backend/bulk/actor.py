@@ -42,4 +42,5 @@ class Actor:
 
     def answer(self, order: Order) -> Reply:
         """Predict; a task that fails is a reply, too."""
-        return answered(self._predictions, order)
+        [reply] = answered(self._predictions, [order])
+        return reply

@@ -18,15 +18,17 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from backend.bulk import wanted
+from backend.bulk.abreast import abreast
 from backend.bulk.job import Job
-from backend.bulk.orders import Workers, one_by_one
+from backend.bulk.orders import Workers, several
 from backend.bulk.patience import patiently
 from backend.bulk.service import ledger, service
-from backend.bulk.writers import abreast
 from backend.corrections.studio import Description, Studio
 from backend.loading import Engine
 from backend.settings import Settings
 from model.errors import AnywordError, Misconfigured
+
+WRITERS = 4  # predictions that are stored at a time, so that a cluster need not wait for Label Studio; ours
 
 
 def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engine] | None = None) -> int:
@@ -51,8 +53,9 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
             job = Job(studio, known, asked, found.project.key, bar, options.limit)
             if options.dry_run:
                 return _done(job, job.count)
+            storing = map if options.cluster is None else partial(abreast, most=WRITERS)
             with _workers(own, options.cluster, load, bar) as workers:
-                return _done(job, partial(job.run, workers, map if options.cluster is None else abreast))
+                return _done(job, partial(job.run, workers, storing))
     except AnywordError as error:
         return _told(error)
 
@@ -64,7 +67,7 @@ def _workers(
     """Who predicts, for as long as the block lasts: the cluster at this address, or this process where it is None."""
     if cluster is None:
         with service(settings, load) as predictions:
-            yield partial(one_by_one, predictions)
+            yield partial(several, predictions)
         return
     if find_spec("ray") is None:
         raise Misconfigured("--cluster needs Ray: python -m pip install -r requirements-cluster.txt")

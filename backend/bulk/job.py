@@ -42,7 +42,7 @@ class Job:
     def run(self, workers: Workers, over: Storing = map) -> None:
         """Do every task that has no prediction of the model version in force; what comes of it is in `report`.
 
-        `over` stores the replies; `map` stores each before the next order. A task that fails costs that task alone.
+        `over` stores the replies; `map` stores one after the other. A task that fails costs that task alone.
         Raises Unavailable where Label Studio stays away, Misconfigured where it refuses to tell the tasks, and what
         `workers` raises.
         """

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby, islice
 from typing import Any
 
+from backend import batch
+from backend.bulk.abreast import abreast
 from backend.corrections.offering import Note, phrase_of
 from backend.corrections.values import Offer
 from backend.learning.teaching import InForce
@@ -51,27 +55,39 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What is offered, for the reply to take along."""
+    """What is offered, by the task's id, for the replies to take along."""
 
-    offers: list[Offer] = field(default_factory=list)
+    offers: dict[str, list[Offer]] = field(default_factory=dict)
 
     def note(self, project: str, task: str, found: Sequence[Region], request: Request, version: str) -> None:
         """Keep the regions of an answer, packed."""
         notes = [Note(project, region, task, phrase_of(region, request), version) for region in found]
-        self.offers.extend(note.packed()[1] for note in notes)
+        self.offers[task] = [note.packed()[1] for note in notes]
 
 
-def answered(predictions: Predictions, order: Order) -> Reply:
-    """Predict. A task that fails is a reply, too; raises Misconfigured where the engine does not load."""
+def answered(predictions: Predictions, orders: Sequence[Order]) -> list[Reply]:
+    """Predict orders that differ in nothing but their tasks, together.
+
+    A task that fails is a reply, too; raises Misconfigured where the engine does not load.
+    """
     predictions.loader.wait(LOADING)
-    notes = Notes()
-    own = replace(predictions, teaching=Told(order.in_force), offering=notes)
-    [outcome] = own.answer(order.ask)
-    own.release(order.ask.tasks[0], order.ask)
-    return Reply(order.task, outcome, tuple(notes.offers))
+    notes, ask = Notes(), replace(orders[0].ask, tasks=[task for order in orders for task in order.ask.tasks])
+    own = replace(predictions, teaching=Told(orders[0].in_force), offering=notes)
+    outcomes = own.answer(ask)
+    for task in ask.tasks:
+        own.release(task, ask)
+    pairs = zip(orders, outcomes, strict=True)
+    return [Reply(order.task, outcome, tuple(notes.offers.get(str(order.task), ()))) for order, outcome in pairs]
 
 
-def one_by_one(predictions: Predictions, orders: Iterator[Order]) -> Iterator[Reply]:
-    """Predict in this process, each task when the reply before is dealt with."""
-    for order in orders:
-        yield answered(predictions, order)
+def several(predictions: Predictions, orders: Iterator[Order]) -> Iterator[Reply]:
+    """Predict in this process, some tasks together; others are on their way meanwhile."""
+    for replies in abreast(partial(answered, predictions), _groups(orders), batch.ABREAST):
+        yield from replies
+
+
+def _groups(orders: Iterator[Order]) -> Iterator[list[Order]]:
+    """Orders that can be answered together: with one revision."""
+    for _, alike in groupby(orders, lambda order: order.in_force):
+        while group := list(islice(alike, batch.TOGETHER)):
+            yield group

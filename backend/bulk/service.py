@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from backend.app import image_source, load_models, model_version, terms_of
+from backend.batch import ABREAST
 from backend.bulk.orders import Notes, Told
 from backend.corrections.offering import Offering
 from backend.learning.teaching import InForce, Naming, Teaching
@@ -56,7 +57,8 @@ def service(settings: Settings, load: Callable[[], Engine] | None = None) -> Ite
 
     Texts are answered with the preset for pre-annotations, too: nobody waits for a click.
     """
-    lane, images = Lane(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
+    lane = Lane(max(settings.queue_size, ABREAST), settings.stall_seconds)  # nobody else is there to be turned away
+    images = Images(image_source(settings))
     try:
         yield Predictions(
             loader=Loader(load or partial(load_models, settings)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,12 @@ class ColourEngine:
         ]
         segments += [Segment(_pointed_at(image, hint), 0.8, hint=index) for index, hint in enumerate(query.hints)]
         return Answer(tuple(segments), findings)
+
+    def segment_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None] = lambda: None
+    ) -> tuple[Answer, ...]:
+        """Answer one picture after the other."""
+        return tuple(self.segment(image, query, give_way) for image in images)
 
 
 def _named(clause: Clause) -> list[str]:

@@ -33,7 +33,7 @@ def learn(_: object, __: object, ___: object, give_way: Callable[[], None]) -> N
 
 
 if __name__ == "__main__":
-    app.load_models = lambda _: Gated()  # type: ignore[assignment]
+    app.load_models = lambda _: iter([Gated()])  # type: ignore[assignment]
     app._learn = learn  # type: ignore[assignment]
     watchdog.LOOK = 0.1
     serving.HEARTBEAT = int(os.environ.get("HEARTBEAT", serving.HEARTBEAT))

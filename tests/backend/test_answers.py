@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -42,6 +42,9 @@ class Prepared:
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         return self.answer(query)
+
+    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
+        return tuple(self.segment(image, query, give_way) for image in images)
 
 
 ENGINE = Prepared()

@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from backend import __version__
 from backend.app import close, create_app
+from backend.batch import TOGETHER
 from backend.process import free_port
 from backend.settings import Settings
 from backend.tracing import Untraced, connected
@@ -102,6 +103,20 @@ def test_a_request_its_task_and_the_stages_are_a_tree_in_the_callers_trace(recei
     assert len({span.id for span in spans}) == len(spans)
     durations = {span.name: span.nanoseconds for span in spans}
     assert 0 < sum(durations[stage] for stage in STAGES) <= durations["task"] <= durations["POST /predict"]
+
+
+def test_tasks_that_are_answered_together_are_each_in_the_tree(receiver: Site) -> None:
+    app = app_with()
+    numbers = range(1, TOGETHER + 2)
+    app.test_client().post("/predict", json=calls.predict([calls.task(number) for number in numbers]))
+    close(app)
+    spans = received(receiver)
+    request, tasks = named(spans, "POST /predict"), [span for span in spans if span.name == "task"]
+    assert {(task.parent, task.trace) for task in tasks} == {(request.id, request.trace)}
+    assert sorted(str(task.told["anyword.task"]) for task in tasks) == [str(number) for number in numbers]
+    for task in tasks:
+        assert [span.name for span in spans if span.parent == task.id] == STAGES
+    assert len(spans) == len(numbers) * (len(STAGES) + 1) + 1
 
 
 def test_spans_say_what_they_are_about(receiver: Site) -> None:

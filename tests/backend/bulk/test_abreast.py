@@ -1,11 +1,13 @@
-"""Replies that are stored by several threads."""
+"""Replies that are stored by several threads, and what is done in them comes back in order."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from backend.bulk.writers import WRITERS, abreast
+from backend.bulk.abreast import abreast
+
+MOST = 4
 
 
 def test_every_reply_is_stored_once_and_no_more_are_taken_than_can_be_stored() -> None:
@@ -17,23 +19,23 @@ def test_every_reply_is_stored_once_and_no_more_are_taken_than_can_be_stored() -
             ahead.append(number - len(stored))
             yield number
 
-    assert len(list(abreast(stored.append, replies()))) == 50
+    assert len(list(abreast(stored.append, replies(), MOST))) == 50
     assert sorted(stored) == list(range(50))
-    assert max(ahead) < WRITERS
+    assert max(ahead) < MOST
 
 
 def test_several_are_stored_at_a_time() -> None:
-    together = threading.Barrier(WRITERS)
+    together = threading.Barrier(MOST)
 
     def store(_: int) -> None:
         together.wait(20)  # for all of them
 
-    assert len(list(abreast(store, iter(range(WRITERS))))) == WRITERS
+    assert len(list(abreast(store, iter(range(MOST)), MOST))) == MOST
 
 
 def test_a_failure_ends_it_when_the_others_are_stored() -> None:
     stored: list[int] = []
-    together = threading.Barrier(WRITERS)
+    together = threading.Barrier(MOST)
 
     def store(number: int) -> None:
         together.wait(20)
@@ -42,5 +44,5 @@ def test_a_failure_ends_it_when_the_others_are_stored() -> None:
         stored.append(number)
 
     with pytest.raises(ValueError, match="away"):
-        list(abreast(store, iter(range(WRITERS))))
-    assert sorted(stored) == list(range(1, WRITERS))
+        list(abreast(store, iter(range(MOST)), MOST))
+    assert sorted(stored) == list(range(1, MOST))

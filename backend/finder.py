@@ -1,0 +1,128 @@
+"""How the tasks of a request get their answers: from the engine, in the lane, several from one job where they can."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+
+from backend import logs
+from backend.loading import Loader
+from backend.prompting.parts import parts, whole
+from backend.prompting.prompts import Request
+from backend.watch import Watch
+from model.errors import AnywordError, Busy
+from model.lane import LATE, Lane, Priority
+from model.values import Answer, Image, Query
+
+logger = logging.getLogger(__name__)
+
+LOADING_PATIENCE = 30.0  # seconds that a prediction waits for the model
+
+Find = Callable[[], Answer]  # gives a task's answer, or raises what went wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the models are asked about a task's picture (H, W, 3).
+
+    `task` is its id as the log tells it. `request` has its query complete with the preset. `annotator` names whose
+    newer prompt takes the place of this one, if anybody's. `until`: when nobody wants the answer any more. `context` is
+    of whoever works for the task alone.
+    """
+
+    task: str
+    image: Image
+    request: Request
+    annotator: object
+    until: float
+    context: Context
+
+    @property
+    def query(self) -> Query:
+        """What is looked for."""
+        return self.request.query
+
+    @property
+    def priority(self) -> Priority:
+        """Quick work first: a click never waits for an inversion, not even for the same person's."""
+        if not self.request.interactive:
+            return Priority.PREANNOTATION
+        return Priority.PATIENT if self.query.clauses and self.query.preset != "fast" else Priority.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Of one request: it has one place in the lane, unless tasks of a group that failed are tried alone."""
+
+    loader: Loader
+    lane: Lane
+    watch: Watch
+    _turn: Lock = field(default_factory=Lock)
+
+    def finds(self, group: Sequence[Asked]) -> list[Find]:
+        """How each of some tasks gets its answer. Those that ask the same of their pictures are answered together.
+
+        Where that fails, each is tried alone: only the task that is to blame has no answer.
+        """
+        alone: list[Find] = [partial(self._alone, asked) for asked in group]
+        if len(group) <= 1 or not _alike(group):
+            return alone
+        with logs.about(task=",".join(asked.task for asked in group)):
+            try:
+                return [partial(_given, answer) for answer in self._together(group)]
+            except Busy as error:
+                return [partial(_refused, error)] * len(group)
+            except Exception as error:  # the boundary of a group
+                trace = None if isinstance(error, AnywordError) else error
+                logger.warning("They fail together (%s): each is tried alone", type(error).__name__, exc_info=trace)
+                return alone
+
+    def _alone(self, asked: Asked) -> Answer:
+        if not asked.query.clauses and not asked.query.hints:
+            return Answer(())  # a pre-annotation for a config without labels
+        engine = self.loader.wait(LOADING_PATIENCE, asked.query)
+        asks, queued = parts(asked.request), time.monotonic()
+
+        def job() -> Answer:
+            self.watch.passed("wait", queued)
+            give_way = partial(self.lane.give_way, asked.priority)
+            with self.watch.stage("segment"):
+                answers = [engine.segment(asked.image, part.query, give_way) for part in asks]
+            return whole(asks, answers)
+
+        told = partial(asked.context.run, job)  # so that the lane's thread, too, knows which request it works for
+        return self.lane.run(told, asked.priority, asked.annotator, asked.until)
+
+    def _together(self, group: Sequence[Asked]) -> Sequence[Answer]:
+        """Raises Busy where their time is over before it is their turn: nothing is begun that comes too late."""
+        first, contexts = group[0], [asked.context for asked in group]
+        engine, images = self.loader.wait(LOADING_PATIENCE), [asked.image for asked in group]
+        with self._turn:
+            if time.monotonic() >= first.until:
+                raise Busy(LATE, retry_after=1)
+            queued = time.monotonic()
+
+            def job() -> Sequence[Answer]:
+                with self.watch.together("segment", contexts, queued):
+                    return engine.segment_each(images, first.query, partial(self.lane.give_way, first.priority))
+
+            return self.lane.run(partial(copy_context().run, job), first.priority, until=first.until)
+
+
+def _alike(group: Sequence[Asked]) -> bool:
+    """Whether all ask for the same texts; what is pointed at is of one picture."""
+    query = group[0].query
+    return bool(query.clauses) and not query.hints and all(asked.query == query for asked in group)
+
+
+def _given(answer: Answer) -> Answer:
+    return answer
+
+
+def _refused(error: Busy) -> Answer:
+    raise error

@@ -1,0 +1,75 @@
+"""Orders are answered several at a time, in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from backend import label_config
+from backend.batch import ABREAST, TOGETHER
+from backend.bulk.orders import Order, answered, several
+from backend.bulk.service import service
+from backend.learning.teaching import InForce
+from backend.predictions import Ask, Predictions
+from backend.settings import Settings
+from tests.backend.calls import BITMASK, picture, task
+from tests.backend.calls import data_uri as uri
+from tests.backend.noting_engine import Noting
+
+CONFIG = label_config.read(BITMASK)
+BAD = "data:image/png;base64,AAAA"
+
+
+@pytest.fixture
+def second() -> threading.Event:
+    """Set when the engine is asked for the second time."""
+    return threading.Event()
+
+
+@pytest.fixture
+def engine(second: threading.Event) -> Noting:
+    return Noting(before=lambda call: second.set() if call == 2 else None)
+
+
+@pytest.fixture
+def predictions(engine: Noting) -> Iterator[Predictions]:
+    with service(Settings(queue_size=1), lambda: engine) as started:
+        yield started
+
+
+def order(number: int, revision: int = 0, url: str | None = None) -> Order:
+    """A task with a picture of its own."""
+    told = task(number, uri(picture(40 + number, 50)) if url is None else url)
+    return Order(number, Ask([told], {}, CONFIG, "", "1.1795168390"), InForce(revision, f"v{revision}"))
+
+
+def test_orders_of_one_revision_are_answered_together(engine: Noting, predictions: Predictions) -> None:
+    revisions = [0, 0, 1, 1, 1, 1, 1, 1, 0]
+    replies = list(several(predictions, (order(*each) for each in enumerate(revisions))))
+    assert [reply.task for reply in replies] == list(range(len(revisions)))
+    assert [reply.outcome["model_version"] for reply in replies] == [f"v{each}" for each in revisions]  # type: ignore[index]
+    assert sorted(engine.asked) == [0, 2, 2, TOGETHER], "the last one alone"
+
+
+def test_each_reply_has_what_its_task_is_offered(predictions: Predictions) -> None:
+    replies = answered(predictions, [order(1), order(2, url=BAD), order(3)])
+    assert [[offer.task for offer in reply.offers] for reply in replies] == [["1", "1"], [], ["3", "3"]]
+    sizes = [{offer.mask.size for offer in reply.offers} for reply in replies]
+    assert sizes == [{(41, 50)}, set(), {(43, 50)}]
+
+
+def test_tasks_are_predicted_while_others_are_stored(second: threading.Event, predictions: Predictions) -> None:
+    taken: list[int] = []
+
+    def orders() -> Iterator[Order]:
+        for number in range(5 * TOGETHER):
+            taken.append(number)
+            yield order(number)
+
+    replies = several(predictions, orders())
+    assert next(replies).task == 0
+    assert second.wait(20), "while the caller has the first reply"
+    assert len(taken) <= ABREAST * TOGETHER, "what a kill would lose"
+    assert [reply.task for reply in replies] == list(range(1, 5 * TOGETHER))
