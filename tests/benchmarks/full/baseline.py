@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model.adapters.diffusers_backbone import NOISE_SEED, TIMESTEP, DiffusersBackbone
 from model.config import AttentionConfig, RefineConfig
 from model.wording import Wording
+from tests.benchmarks.full.written import as_written
 
 INNER = "transformer_blocks.0"
 COARSE = ("down_blocks.2.attentions.{}", "up_blocks.1.attentions.{}")
@@ -58,7 +59,8 @@ class Keeper:
 def latents_of(backbone: DiffusersBackbone, canvas: NDArray[np.uint8]) -> torch.Tensor:
     """Latents (1, c, s, s) of a square picture."""
     pixels = torch.from_numpy(canvas).to(backbone.device, backbone.dtype).permute(2, 0, 1).unsqueeze(0)
-    mean: torch.Tensor = backbone.vae.encode(pixels / 127.5 - 1).latent_dist.mean
+    with as_written(backbone.vae.encoder):
+        mean: torch.Tensor = backbone.vae.encode(pixels / 127.5 - 1).latent_dist.mean
     return mean * float(backbone.vae.config.scaling_factor)
 
 

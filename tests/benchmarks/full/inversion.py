@@ -1,87 +1,92 @@
-"""One step of prompt inversion at full size: ours beside a textbook's, their gradients compared, and a whole inversion.
+"""One step of prompt inversion at full size: ours beside the textbook's, gradients compared, and whole inversions.
 
-The textbook is diffusers' own textual inversion script in short: frozen networks, every attention layer's probabilities
-of all heads in the graph, one draw of noise at a time through text encoder and UNet, and AdamW over the whole table of
-token embeddings, whose other rows are put back after each step.
+There are two textbooks (`baseline_inversion`): diffusers' script, which freezes both networks, and the same with no
+weight frozen, a full backward pass through everything. The second is measured in float32 alone.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.adapters.diffusers_backbone import DiffusersBackbone
 from model.alignment import tokens_of
 from model.clustering import Views, cluster
-from model.config import EngineConfig, InversionConfig
-from model.inversion import JUDGED_DRAWS, LOSS_SCALE, Subject, draw, draws, invert, put, slope
+from model.config import EngineConfig
+from model.inversion import JUDGED_DRAWS, Subject, draw, draws, invert, put, slope
 from model.presets import under
 from model.values import Phrase, Word
 from model.wording import Sought
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
+from tests.benchmarks.full.baseline_inversion import CONFIG, Textbook, rate, unfrozen
 from tests.benchmarks.full.measure import Measured, Setting, measured
 from tests.benchmarks.full.rows import Row, Section
 
-CONFIG = InversionConfig(objective="denoising", batch=1, rate=0.01)
 STEPS = 2
 OPENING = "a photograph of "
 NOUNS = "cat dog bird horse sheep cow bear car bus train boat plane chair table bottle person".split()
 EXACT, HALF = 1e-3, 0.05  # relative difference of gradients that float32 allows, and half precision
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt
+AT_ONCE, USUAL = 2**22, 2**25  # bytes from which on freed memory goes back; glibc itself comes to the second
 BUDGET = 3.0  # seconds of a whole inversion on a graphics card
+TEXTBOOKS = ("networks frozen", "none frozen")
+Taken = list[Measured[torch.Tensor]]
 
 
 def section(settings: Sequence[Setting]) -> Section:
     """A step, its memory, the same with 16 phrases, and what whole inversions come to, under each setting."""
-    plain = None
+    plain: list[float] = []
     for setting in settings:
-        ours, theirs = yield from stepping(setting)
-        if plain is not None:
-            yield Row(f"a step in {setting.type_name}, textbook in float32", "s", ours, plain, 2.5)
-        plain = theirs if setting.dtype is torch.float32 else plain
+        ours, others = yield from stepping(setting)
+        for what, other in zip(TEXTBOOKS, plain, strict=False):
+            yield Row(f"a step in {setting.type_name} (textbook in float32, {what})", "s", ours, other, 2.5)
+        plain = plain or others
 
 
-def stepping(setting: Setting) -> Generator[Row | Figure, None, tuple[float, float]]:
-    """Seconds of a step, ours and the textbook's: two steps of each, in turn, on the same draws."""
+def stepping(setting: Setting) -> Generator[Row | Figure, None, tuple[float, list[float]]]:
+    """Seconds of a step, ours and each textbook's."""
     backbone = models.backbone("tiny" if setting.small else "sd21", setting.device, setting.dtype)
     settled(backbone)
-    subject, kind = asked(backbone, NOUNS[:1]), setting.type_name
+    subject, exact = asked(backbone, NOUNS[:1]), setting.dtype is torch.float32
     noisy, _, timesteps = draw(backbone, subject.latents, CONFIG, 0)
     with torch.no_grad():  # every weight is used once before anything counts
         backbone.denoise(noisy, timesteps, backbone.embed(subject.tokens))
         forward = measured(lambda: backbone.denoise(noisy, timesteps, backbone.embed(subject.tokens)), setting.device)
     ours, textbook = Ours(backbone, subject), Textbook(backbone, subject)
-    taken: list[tuple[Measured[torch.Tensor], Measured[torch.Tensor]]] = []
-    for number in range(STEPS):
-        if number:
-            freed_at_once()  # the last step tells the memory, the quickest the time
-        with as_written(backbone.unet):
-            theirs = measured(lambda at=number: textbook.step(at), setting.device)  # type: ignore[misc]
-        taken.append((measured(lambda at=number: ours.step(at), setting.device), theirs))  # type: ignore[misc]
-    seconds, other = (min(each.seconds for each in side) for side in zip(*taken, strict=True))
-    memory, more = (each.grown / 2**30 for each in taken[-1])
-    yield Row(f"a step of one draw, {kind}", "s", seconds, other, 2.5, floor(backbone, setting))
-    yield Row("  its memory beyond the weights", "GB", memory, more, 3)
+    more = [partial(unfrozen, Textbook(backbone, subject))] if exact else []
+    own, *theirs = in_turn([ours.step, textbook.step, *more], setting.device)
+    seconds, *others = (min(each.seconds for each in taken) for taken in (own, *theirs))
+    for what, taken, other in zip(TEXTBOOKS, theirs, others, strict=False):
+        least = floor(backbone, setting) if taken is theirs[0] else None
+        yield Row(f"a step of one draw, {setting.type_name} (textbook: {what})", "s", seconds, other, 2.5, least)
+        yield Row("  its memory beyond the weights", "GB", own[-1].grown / 2**30, taken[-1].grown / 2**30, 3)
     many = measured(lambda: Ours(backbone, asked(backbone, NOUNS)).step(0), setting.device)
-    yield Row("  for 16 phrases of one text (textbook: 16 times one)", "s", many.seconds, 16 * other)
-    allowed = EXACT if setting.dtype is torch.float32 else HALF
-    yield Figure("  relative difference of the gradients", apart(*(each.value for each in taken[0])), "", allowed)
-    found, wanted = (each.learned - ours.start[ours.rows] for each in (ours, textbook))
-    if setting.dtype is torch.float32:  # in half precision the textbook's table hardly moves
-        yield Figure(
-            "  relative difference of what two steps did to the embeddings", apart(found, wanted), "", 10 * EXACT
-        )
+    yield Row("  for 16 phrases of one text (textbook: 16 times, frozen)", "s", many.seconds, 16 * others[0])
+    difference = max(apart(own[0].value, taken[0].value) for taken in theirs)
+    yield Figure("  relative difference of the gradients", difference, "", EXACT if exact else HALF)
+    if exact:  # in half precision the textbook's table hardly moves
+        found, wanted = (each.learned - ours.start[ours.rows] for each in (ours, textbook))
+        what = "  relative difference of what two steps did to the embeddings"
+        yield Figure(what, apart(found, wanted), "", 10 * EXACT)
     yield from whole(backbone, subject, setting, (seconds, forward.seconds))
-    return seconds, other
+    return seconds, others
+
+
+def in_turn(ways: Sequence[Callable[[int], torch.Tensor]], device: torch.device) -> list[Taken]:
+    """So many steps of each way in turn, on the same draws. The quickest tells the time, the last one the memory."""
+    taken = [[measured(partial(way, number), device) for way in ways] for number in range(STEPS - 1)]
+    with freed_at_once():
+        taken.append([measured(partial(way, STEPS - 1), device) for way in ways])
+    return [list(each) for each in zip(*taken, strict=True)]
 
 
 def whole(backbone: DiffusersBackbone, subject: Subject, setting: Setting, spent: tuple[float, float]) -> Section:
@@ -122,54 +127,21 @@ class Ours:
         return self.learned.grad.clone()
 
 
-class Textbook:
-    """The textbook's steps, one by one, on the same weights."""
+@contextmanager
+def freed_at_once() -> Iterator[None]:
+    """Have glibc give tensors of 4 MB and more back when they are freed: holes in its heap are nobody's memory.
 
-    def __init__(self, backbone: DiffusersBackbone, subject: Subject) -> None:
-        self.backbone, self.subject = backbone, subject
-        self.table = backbone.text_encoder.get_input_embeddings().weight
-        self.ids = torch.tensor([subject.tokens.ids], device=backbone.device)
-        self.rows = self.ids[0, list(subject.learned)]
-        self.before = self.table.detach().clone()
-        self.learned = self.table[self.rows].detach().clone()
-        self.optimiser: torch.optim.Optimizer | None = None
-
-    def step(self, number: int) -> torch.Tensor:
-        """The gradient (k, d) at the learned tokens, and a step along it; the model is left as it was found."""
-        self.table.requires_grad_()
-        self.table.data[self.rows] = self.learned.to(self.table)
-        self.optimiser = self.optimiser or torch.optim.AdamW([self.table], lr=rate(self.learned))
-        fused = self.backbone.unet.attn_processors
-        self.backbone.unet.set_attn_processor(AttnProcessor())
-        noisy, noise, timesteps = draw(self.backbone, self.subject.latents, CONFIG, number)
-        states = self.backbone.text_encoder(self.ids).last_hidden_state
-        predicted = self.backbone.unet(noisy.to(states), timesteps.to(self.ids.device), states).sample
-        (functional.mse_loss(predicted.float(), noise) * LOSS_SCALE).backward()
-        self.optimiser.step()
-        assert self.table.grad is not None
-        gradient: torch.Tensor = self.table.grad[self.rows].float()
-        self.learned = self.table[self.rows].detach().float()
-        self.optimiser.zero_grad()
-        self.table.data.copy_(self.before)
-        self.table.requires_grad_(False)
-        self.backbone.unet.set_attn_processor(fused)
-        return gradient
+    Their pages are asked for anew each time, which costs time.
+    """
+    _given_back_from(AT_ONCE)
+    yield
+    _given_back_from(USUAL)
 
 
-def freed_at_once() -> None:
-    """Have glibc give tensors of 4 MB and more back when they are freed: holes in its heap are nobody's memory."""
+def _given_back_from(size: int) -> None:
     libc = ctypes.CDLL("libc.so.6")
     for option in (MMAP_THRESHOLD, TRIM_THRESHOLD):
-        libc.mallopt(option, 2**22)
-
-
-@contextmanager
-def as_written(unet: torch.nn.Module) -> Iterator[None]:
-    """A UNet without what ours changed about its layers: it keeps all that the library keeps for gradients."""
-    changed = [(module, module.__dict__.pop("forward")) for module in unet.modules() if "forward" in module.__dict__]
-    yield
-    for module, forward in changed:
-        module.forward = forward
+        libc.mallopt(option, size)
 
 
 def settled(backbone: DiffusersBackbone) -> None:
@@ -198,9 +170,9 @@ def clustered(backbone: DiffusersBackbone, subject: Subject, steps: int) -> None
     config = under(EngineConfig(), "balanced")
     phrase = Phrase("cat", Word("cat", "cat", 0, 3))
     classes = tuple(Sought(phrase, 0, words, ()) for words in (subject.phrases[0][0], (1,)))
-    views = Views(subject.latents, subject.latents.flip(3), classes)
+    views = Views(subject.latents, subject.latents.flip(3), classes, backbone.embed(subject.tokens).detach())
     short = replace(config, inversion=replace(config.inversion, steps=steps))
-    cluster(backbone, views, backbone.embed(subject.tokens), short, idle)
+    cluster(backbone, [views], short, idle)
 
 
 def floor(backbone: DiffusersBackbone, setting: Setting) -> float:
@@ -216,11 +188,6 @@ def floor(backbone: DiffusersBackbone, setting: Setting) -> float:
     weights = sum(weight.numel() for weight in backbone.text_encoder.parameters() if weight.ndim > 1)
     encoder = 4 * backbone.max_tokens * (weights - backbone.text_encoder.get_input_embeddings().weight.numel())
     return setting.rates.seconds(counter.get_total_flops() - convolutions + encoder, convolutions)
-
-
-def rate(learned: torch.Tensor) -> float:
-    """AdamW's rate as the engine has it: a share of the embeddings' root mean square."""
-    return CONFIG.rate * float(learned.detach().float().square().mean().sqrt())
 
 
 def apart(one: torch.Tensor, other: torch.Tensor) -> float:

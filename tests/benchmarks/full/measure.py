@@ -85,9 +85,9 @@ def busy(code: Callable[[], object], device: torch.device) -> float:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
             seconds = measured(code, device).seconds
         return float(sum(each.self_device_time_total for each in profile.key_averages())) / 1e6 / seconds
-    began = time.process_time()
-    seconds = measured(code, device).seconds
-    return (time.process_time() - began) / seconds / torch.get_num_threads()
+    began, computed = time.perf_counter(), time.process_time()
+    code()
+    return (time.process_time() - computed) / (time.perf_counter() - began) / torch.get_num_threads()
 
 
 def rates(device: torch.device, dtype: torch.dtype) -> Rates:
