@@ -1,4 +1,4 @@
-"""The tasks of one request on their way: while the models work on some, others are fetched and encoded."""
+"""The tasks of one request on their way: while the models work on some, others are fetched, drawn and encoded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.problems import Problem
 
 TOGETHER = 4  # tasks that the models may answer at a time; ours: a click waits for a step of all of them
 PICTURE_BYTES = 64_000_000  # decoded, after which a group is closed: large pictures wait in memory alone; ours
-ABREAST = 2  # groups under way: while the models work on one, the other is fetched or encoded
+ABREAST = 2  # groups under way: while the models work on one, the other is fetched, or drawn and encoded
 
 Outcome = dict[str, Any] | Problem
 Ways = Callable[[Sequence[Asked]], Sequence[Find]]

@@ -1,4 +1,4 @@
-"""How the tasks of a request get their answers: from the engine, in the lane, several from one job where they can."""
+"""How the tasks of a request get their answers: found in the lane, several by one job, and drawn outside it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 LOADING_PATIENCE = 30.0  # seconds that a prediction waits for the model
 
 Find = Callable[[], Answer]  # gives a task's answer, or raises what went wrong
+Draw = Callable[[], Answer]  # what a job in the lane leaves of that: it needs no models
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Finder:
             return alone
         with logs.about(task=",".join(asked.task for asked in group)):
             try:
-                return [partial(_given, answer) for answer in self._together(group)]
+                return [partial(self._drawn, draw) for draw in self._together(group)]
             except Busy as error:
                 return [partial(_refused, error)] * len(group)
             except Exception as error:  # the boundary of a group
@@ -88,17 +89,17 @@ class Finder:
         engine = self.loader.wait(LOADING_PATIENCE, asked.query)
         asks, queued = parts(asked.request), time.monotonic()
 
-        def job() -> Answer:
+        def job() -> list[Draw]:
             self.watch.passed("wait", queued)
             give_way = partial(self.lane.give_way, asked.priority)
             with self.watch.stage("segment"):
-                answers = [engine.segment(asked.image, part.query, give_way) for part in asks]
-            return whole(asks, answers)
+                return [draw for part in asks for draw in engine.find_each([asked.image], part.query, give_way)]
 
         told = partial(asked.context.run, job)  # so that the lane's thread, too, knows which request it works for
-        return self.lane.run(told, asked.priority, asked.annotator, asked.until)
+        draws = self.lane.run(told, asked.priority, asked.annotator, asked.until)
+        return self._drawn(lambda: whole(asks, [draw() for draw in draws]))
 
-    def _together(self, group: Sequence[Asked]) -> Sequence[Answer]:
+    def _together(self, group: Sequence[Asked]) -> Sequence[Draw]:
         """Raises Busy where their time is over before it is their turn: nothing is begun that comes too late."""
         first, contexts = group[0], [asked.context for asked in group]
         engine, images = self.loader.wait(LOADING_PATIENCE), [asked.image for asked in group]
@@ -107,21 +108,22 @@ class Finder:
                 raise Busy(LATE, retry_after=1)
             queued = time.monotonic()
 
-            def job() -> Sequence[Answer]:
+            def job() -> Sequence[Draw]:
                 with self.watch.together("segment", contexts, queued):
-                    return engine.segment_each(images, first.query, partial(self.lane.give_way, first.priority))
+                    return engine.find_each(images, first.query, partial(self.lane.give_way, first.priority))
 
             return self.lane.run(partial(copy_context().run, job), first.priority, until=first.until)
+
+    def _drawn(self, draw: Draw) -> Answer:
+        """In the thread that wants the answer, while the lane goes on."""
+        with self.watch.stage("draw"):
+            return draw()
 
 
 def _alike(group: Sequence[Asked]) -> bool:
     """Whether all ask for the same texts; what is pointed at is of one picture."""
     query = group[0].query
     return bool(query.clauses) and not query.hints and all(asked.query == query for asked in group)
-
-
-def _given(answer: Answer) -> Answer:
-    return answer
 
 
 def _refused(error: Busy) -> Answer:

@@ -22,8 +22,13 @@ class Engine(Protocol):
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = ...) -> Answer:
         """Find what the query asks for in a picture (H, W, 3)."""
 
-    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
-        """Find what one query asks for in each of several pictures; raises for all of them what `segment` raises."""
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None]
+    ) -> Sequence[Callable[[], Answer]]:
+        """Find what one query asks for in each of several pictures; raises for all of them what `segment` raises.
+
+        Each answer is given by a call that needs no models, in whichever thread: there its masks are drawn.
+        """
 
 
 Load = Callable[[], Engine | Iterator[Engine]]

@@ -41,7 +41,7 @@ class Metrics:
         self.stages = Histogram(
             "anyword_stage_seconds",
             "Seconds spent on fetching, reading the prompt, waiting, segmenting (of tasks that are segmented together, "
-            "each has an equal share) and encoding",
+            "each has an equal share), drawing and encoding",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,

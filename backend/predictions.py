@@ -1,4 +1,4 @@
-"""From tasks to predictions: fetch, read the prompt, segment, encode; one bad task costs that task alone."""
+"""From tasks to predictions: fetch, read the prompt, segment, draw, encode; one bad task costs that task alone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Notebook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Answers tasks with what the engine finds; only the engine's own work goes through the lane."""
+    """Answers tasks with what the engine finds; only what needs the models goes through the lane."""
 
     loader: Loader
     lane: Lane

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -16,11 +17,12 @@ from model.frugal import frugal
 from model.hints import check
 from model.inversion import GiveWay, pausing
 from model.locating import Located, locate
-from model.memory import TOLD, give_back, is_short, said
-from model.objects import objects, propose, segments_of
+from model.memory import TOLD, give_back, is_short, once, said
+from model.objects import objects, propose, sketches
 from model.pointing import pointed
 from model.selection import Choice, exclusive
 from model.sight import Models, Question, Seen, Sight
+from model.sketch import Sketch, drawn
 from model.values import Answer, Attention, Finding, Image, Query
 from model.wording import Wording, word
 
@@ -52,7 +54,18 @@ class Engine:
 
         Answers are those of one image at a time, but for rounding.
         """
-        return self.under(query.preset).within_memory(lambda engine: engine._answers(images, query, give_way))
+        return tuple(draw() for draw in self.find_each(images, query, give_way))
+
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: GiveWay = lambda: None
+    ) -> tuple[Callable[[], Answer], ...]:
+        """Do what `segment_each` needs the models for; what is given for each image draws its answer.
+
+        Any thread may draw, and none has to: that asks neither models nor cache, and holds little of what they gave.
+        Raises what `segment` does; drawing raises OutOfMemory.
+        """
+        found = self.under(query.preset).within_memory(lambda engine: engine._found(images, query, give_way))
+        return tuple(partial(once, draw) for draw in found)
 
     def under(self, preset: str) -> Engine:
         """The same models and cache with the configuration of a preset."""
@@ -73,30 +86,28 @@ class Engine:
                 give_back(error, self._cache)
         raise OutOfMemory(TOLD)
 
-    def _answers(self, images: Sequence[Image], query: Query, give_way: GiveWay) -> tuple[Answer, ...]:
+    def _found(self, images: Sequence[Image], query: Query, give_way: GiveWay) -> list[Callable[[], Answer]]:
         for image in images:
             self._check(image, query)
         wordings, pictures = self._wordings(query), [self.see(image) for image in pausing(images, give_way)]
         questions = [Question(seen, wording) for seen in pictures for wording in wordings]
         texts = iter(locate(self.sight, questions, give_way))
         located = [[each for text in islice(texts, len(wordings)) for each in text] for _ in pictures]
-        return tuple(self._answer(*each, query, give_way) for each in zip(pictures, located, strict=True))
+        return [self._find(*each, query, give_way) for each in zip(pictures, located, strict=True)]
 
-    def _answer(self, seen: Seen, located: Sequence[Located], query: Query, give_way: GiveWay) -> Answer:
+    def _find(self, seen: Seen, located: Sequence[Located], query: Query, give_way: GiveWay) -> Callable[[], Answer]:
         sight, config = self.sight, self.config.selection
         warnings = tuple(dict.fromkeys(each.warning for each in located if each.warning))
         if query.hints:
-            return Answer(pointed(sight, seen, query.hints, located), (), warnings)
+            return partial(_answer, pointed(sight, seen, query.hints, located), (), warnings)
         if not query.clauses:
             give_way()
             sight.latents(seen)
         offered = propose(sight, seen, located)
         found = objects(sight, seen, located, offered, give_way)
         chosen = list(zip(located, exclusive(found, config.overlap), strict=True))
-        segments = [
-            segment for each, choices in chosen for segment in segments_of(sight, seen, each, choices, query.separate)
-        ]
-        return Answer(tuple(segments), tuple(finding_of(each, choices) for each, choices in chosen), warnings)
+        left = [sketch for each, choices in chosen for sketch in sketches(sight, seen, each, choices, query.separate)]
+        return partial(_answer, left, tuple(finding_of(each, choices) for each, choices in chosen), warnings)
 
     def words(self, image: Image, query: Query) -> tuple[Wording, ...]:
         """Check a query and put its clauses into words, before anything is computed."""
@@ -129,6 +140,10 @@ class Engine:
     def sight(self) -> Sight:
         """The models as they are asked under this configuration."""
         return Sight(self.models, self.config, self._cache)
+
+
+def _answer(sketches: Sequence[Sketch], findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> Answer:
+    return Answer(drawn(sketches), findings, warnings)
 
 
 def finding_of(located: Located, choices: Sequence[Choice]) -> Finding:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import gc
+import logging
 import traceback
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from model.cache import Cache
+from model.errors import OutOfMemory
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TOLD = "too little memory for this picture: use a smaller picture, or smaller models"
 # What torch's allocators, CUDA's libraries, OpenCV and oneDNN say: most have no class of their own for it, and oneDNN
@@ -28,6 +36,18 @@ def is_short(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(saying in str(error).casefold() for saying in SAYINGS)
+
+
+def once(work: Callable[[], T]) -> T:
+    """What some work gives, in whichever thread, without a second try. Raises OutOfMemory where memory is short."""
+    try:
+        return work()
+    except Exception as error:
+        if not is_short(error):
+            raise
+        logger.warning("Memory is short, given up: %s", said(error))
+        traceback.clear_frames(error.__traceback__)
+    raise OutOfMemory(TOLD)
 
 
 def said(error: BaseException) -> str:

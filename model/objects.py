@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.clusters import cluster_prompt, plain_mask
-from model.config import EngineConfig, SelectionConfig
+from model.config import EngineConfig, FinishConfig, SelectionConfig
 from model.finishing import finished
 from model.inversion import GiveWay
 from model.locating import Located
 from model.prompting import Blob, blob_prompts, blobs
 from model.proposals import frame_of, joining
 from model.selection import Choice, best, distinct, grained, placed, with_evidence
-from model.shaping import shaped
+from model.shaping import Sheet, shaped, sheet_of
 from model.sight import Seen, Sight
-from model.values import MaskPrompt, Proposals, Segment
+from model.sketch import Sketch
+from model.values import Mask, MaskPrompt, Proposals, Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,23 +90,28 @@ def prompts_for(located: Located, blob: Blob, size: tuple[int, int], config: Eng
     return [pointed]
 
 
-def segments_of(sight: Sight, seen: Seen, located: Located, choices: Sequence[Choice], separate: bool) -> list[Segment]:
-    """One segment for each object, or one for all of them; empty masks are no segments."""
+def sketches(sight: Sight, seen: Seen, located: Located, choices: Sequence[Choice], separate: bool) -> list[Sketch]:
+    """One segment for each object, or one for all of them, with masks that are still to be drawn."""
     if not choices:
         return []
     lesson = located.sought.lesson
     sight, separate = sight.taught(lesson), lesson.separate if lesson and lesson.separate is not None else separate
-    phrase, clause, best_one = located.sought.phrase, located.sought.clause, choices[0]
+    of = partial(Segment, phrase=located.sought.phrase, clause=located.sought.clause)
+    finish, best_one = sight.config.finish, choices[0]
     if not sight.config.syntax.decode:
-        mask = finished(plain_mask(located.scores, seen.size), sight.config.finish)
-        return [Segment(mask, best_one.score, phrase, clause, presence=best_one.evidence)] if mask.any() else []
-    shapes = [(shaped(sight, seen, choice.low_res_mask), choice.low_res_mask) for choice in choices]
-    if not separate:
-        masks, logits = zip(*shapes, strict=True)
-        shapes = [(np.any(masks, axis=0), np.max(logits, axis=0))]
-    shapes = [(finished(mask, sight.config.finish), logits) for mask, logits in shapes]
-    return [
-        Segment(mask, choice.score, phrase, clause, presence=choice.evidence, low_res_mask=logits)
-        for (mask, logits), choice in zip(shapes, choices, strict=separate)
-        if mask.any()
-    ]
+        plain = partial(_plain, located.scores, seen.size, finish)
+        return [Sketch(plain, partial(of, score=best_one.score, presence=best_one.evidence))]
+    sheet, found = sheet_of(sight, seen), []
+    for group in [[each] for each in choices] if separate else [choices]:
+        logits, first = [each.low_res_mask for each in group], group[0]
+        told = partial(of, score=first.score, presence=first.evidence, low_res_mask=reduce(np.maximum, logits))
+        found.append(Sketch(partial(_joined, sheet, logits, finish), told))
+    return found
+
+
+def _plain(scores: NDArray[np.float32], size: tuple[int, int], finish: FinishConfig) -> Mask:
+    return finished(plain_mask(scores, size), finish)
+
+
+def _joined(sheet: Sheet, logits: Sequence[NDArray[np.float32]], finish: FinishConfig) -> Mask:
+    return finished(reduce(np.logical_or, (shaped(sheet, each) for each in logits)), finish)

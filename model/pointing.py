@@ -1,8 +1,9 @@
-"""One segment for each thing an annotator pointed at."""
+"""One segment for each thing an annotator pointed at, up to where its mask is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,24 +15,25 @@ from model.hints import hint_channels, hint_prompts, marks, merged
 from model.locating import Located
 from model.refine import refine
 from model.selection import Choice, best
-from model.shaping import shaped
+from model.shaping import shaped, sheet_of
 from model.sight import Question, Seen, Sight
+from model.sketch import Sketch
 from model.values import Candidates, Hint, Segment
 from model.wording import Wording
 
 
-def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> tuple[Segment, ...]:
+def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> list[Sketch]:
     """Ask SAM for each hint; where text came along, it says which of SAM's candidates is meant."""
     asked = [hint_prompts(hint, seen.size) for hint in hints]
     answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
-    segments = []
+    sheet, sketches = sheet_of(sight, seen), []
     for number, (hint, prompts) in enumerate(zip(hints, asked, strict=True)):
         choice, meant = answered(sight, seen, hint, located, list(islice(answers, len(prompts))))
-        mask = shaped(sight, seen, choice.low_res_mask, marks(hint, seen.size))
-        if mask.any():
-            phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
-            segments.append(Segment(mask, choice.score, phrase, clause, number, low_res_mask=choice.low_res_mask))
-    return tuple(segments)
+        logits = choice.low_res_mask
+        phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
+        of = partial(Segment, score=choice.score, phrase=phrase, clause=clause, hint=number, low_res_mask=logits)
+        sketches.append(Sketch(partial(shaped, sheet, logits, marks(hint, seen.size)), of))
+    return sketches
 
 
 def answered(

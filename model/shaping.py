@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -10,29 +12,44 @@ import torch
 from numpy.typing import NDArray
 
 from model.boundary import snapped
+from model.config import SelectionConfig
 from model.hints import pixel_of
 from model.sight import Seen, Sight
 from model.tidy import tidy
-from model.values import Mask, Point
+from model.values import Image, Mask, Point
 
 DISC = 0.5  # radius, in reaches of a border, of what a disobeyed mark changes by itself; ours
 
 
-def shaped(sight: Sight, seen: Seen, logits: NDArray[np.float32], marks: Sequence[Point] = ()) -> Mask:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """What masks are drawn on: a picture (H, W, 3), and how logits (K, h, w) become masks (K, H, W) of its size."""
+
+    image: Image
+    enlarge: Callable[[torch.Tensor], Mask]
+    config: SelectionConfig
+
+
+def sheet_of(sight: Sight, seen: Seen) -> Sheet:
+    """A picture without what the segmenter made of it: of that, drawing needs the sizes alone."""
+    frame = replace(seen.embedding, features=torch.empty(0))
+    return Sheet(seen.image, partial(sight.models.segmenter.enlarge, frame), sight.config.selection)
+
+
+def shaped(sheet: Sheet, logits: NDArray[np.float32], marks: Sequence[Point] = ()) -> Mask:
     """The mask (H, W) of logits (h, w), every positive mark inside and every negative one outside (ours).
 
     A mark that SAM's answer gets wrong brings a disc along before the border is drawn, so that the disc, too, ends at
     edges. Where drawing takes a mark away, SAM's own border stays around it. Last, a small disc holds what is left.
     """
-    selection = sight.config.selection
-    reach = selection.snapping * max(seen.size) / max(logits.shape)
-    mask = sight.models.segmenter.enlarge(seen.embedding, torch.from_numpy(logits[None]))[0]
+    mask = sheet.enlarge(torch.from_numpy(logits[None]))[0]
+    reach = sheet.config.snapping * max(mask.shape) / max(logits.shape)
     asked = obeying(mask, marks, DISC * reach)
-    drawn = snapped(seen.image, asked, reach)
+    drawn = snapped(sheet.image, asked, reach)
     for mark in disobeyed(drawn, marks):
-        near = disc(mark, DISC * reach, seen.size) > 0
+        near = disc(mark, DISC * reach, mask.shape) > 0
         drawn[near] = asked[near]
-    whole = tidy(drawn, marks, selection.specks)
+    whole = tidy(drawn, marks, sheet.config.specks)
     return obeying(whole, marks, DISC * reach / 2)
 
 

@@ -29,12 +29,13 @@ from model.learning.guard import Marks
 from model.learning.scoring import frame_of, framed
 from model.lessons import under
 from model.locating import Located, locate
-from model.objects import objects, propose, segments_of
+from model.objects import objects, propose, sketches
 from model.packed import Packed, pack, unpack
 from model.ports import Parser, Segmenter
 from model.proposals import about
 from model.selection import Choice, exclusive
 from model.sight import Models, Question, Seen, Sight
+from model.sketch import drawn
 from model.values import Candidates, Clause, Image, ImageEmbedding, Lesson, Mask, MaskPrompt, Proposals, Query
 
 SMALL = 512  # pixels along the longer side of the copies: enough to draw borders for a frame half as fine
@@ -191,7 +192,7 @@ class Memory:
             own = objects(sight, seen, located, reading.offered, self.give_way)
             chosen = exclusive([*own, *reading.rivals], sight.config.selection.overlap)[: len(own)]
             pairs = zip(located, chosen, strict=True)
-            segments = [segments_of(sight, seen, each, choices, True) for each, choices in pairs]
+            segments = [drawn(sketches(sight, seen, each, choices, True)) for each, choices in pairs]
             return tuple(tuple(pack(framed(one.mask, frame)) for one in each) for each in segments)
 
         return _kept(self._shapes, (example.picture, label, content_of(bare)), shape)

@@ -30,11 +30,16 @@ class ColourEngine:
         segments += [Segment(_pointed_at(image, hint), 0.8, hint=index) for index, hint in enumerate(query.hints)]
         return Answer(tuple(segments), findings)
 
-    def segment_each(
+    def find_each(
         self, images: Sequence[Image], query: Query, give_way: Callable[[], None] = lambda: None
-    ) -> tuple[Answer, ...]:
-        """Answer one picture after the other."""
-        return tuple(self.segment(image, query, give_way) for image in images)
+    ) -> tuple[Callable[[], Answer], ...]:
+        """Answer one picture after the other, with nothing left to draw."""
+        return tuple(ready(self.segment(image, query, give_way)) for image in images)
+
+
+def ready(answer: Answer) -> Callable[[], Answer]:
+    """How an answer is drawn that is ready."""
+    return lambda: answer
 
 
 def _named(clause: Clause) -> list[str]:

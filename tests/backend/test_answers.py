@@ -27,6 +27,7 @@ from backend.app import create_app
 from backend.settings import Settings
 from model.values import Answer, Finding, Image, Mask, Phrase, Query, Segment, Word
 from tests.backend import calls
+from tests.backend.colour_engine import ready
 from tests.backend.malformed import MALFORMED, Reply, faults, unpacked
 
 ORIENTATION, SIDEWAYS = 0x0112, 5  # EXIF's tag, and the first of its values that swap height and width
@@ -43,8 +44,10 @@ class Prepared:
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         return self.answer(query)
 
-    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
-        return tuple(self.segment(image, query, give_way) for image in images)
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None]
+    ) -> tuple[Callable[[], Answer], ...]:
+        return tuple(ready(self.segment(image, query, give_way)) for image in images)
 
 
 ENGINE = Prepared()

@@ -17,7 +17,7 @@ from model.errors import Misconfigured, OutOfMemory
 from model.values import Answer, Image, Query
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, VERSION, client_of, masks, results, status_text
-from tests.backend.colour_engine import COLOURS, ColourEngine
+from tests.backend.colour_engine import COLOURS, ColourEngine, ready
 from tests.backend.log_lines import logged
 
 
@@ -266,8 +266,10 @@ class Failing:
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         raise self._error
 
-    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
-        return tuple(self.segment(image, query, give_way) for image in images)
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None]
+    ) -> tuple[Callable[[], Answer], ...]:
+        return tuple(ready(self.segment(image, query, give_way)) for image in images)
 
 
 def test_a_bug_is_an_id_for_the_annotator_and_a_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -30,7 +30,7 @@ from tests.faults.waiting import until
 RED = calls.data_uri(np.full((20, 30, 3), COLOURS["red"], np.uint8))
 BLACK = calls.data_uri(np.zeros((20, 30, 3), np.uint8))
 NO_PICTURE = "data:image/png;base64,AAAA"
-STAGES = {"fetch", "prompt", "wait", "segment", "encode"}
+STAGES = {"fetch", "prompt", "wait", "segment", "draw", "encode"}
 
 
 def ask(client: FlaskClient, *tasks: Any, **more: Any) -> list[Any]:
@@ -71,7 +71,7 @@ def test_tasks_are_answered_together_and_in_their_order() -> None:
     together = drawn(ask(client, *tasks))
     assert sorted(engine.asked) == [2, TOGETHER, TOGETHER]
     alone = [drawn(ask(client, task))[0] for task in tasks]
-    assert engine.asked[3:] == [0] * len(tasks)
+    assert engine.asked[3:] == [1] * len(tasks)
     assert same(together, alone)
     assert [len(found) for found in together] == [2] * len(tasks)
 
@@ -89,7 +89,7 @@ def test_a_picture_that_does_not_come_leaves_its_group() -> None:
     engine = Noting()
     answers = ask(client_of(engine), plain(1), calls.task(2, NO_PICTURE), plain(3), "no task", plain(5))
     assert [bool(answer) for answer in answers] == [True, False, True, False, True]
-    assert sorted(engine.asked) == [0, 2]
+    assert sorted(engine.asked) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_of_a_group_that_fails_the_guilty_task_alone_has_no_answer(error: Except
     with logged(replace(SETTINGS, log_format="json")) as log:
         answers = ask(client, plain(1), calls.task(2, BLACK), plain(3))
     assert [bool(answer) for answer in answers] == [True, False, True]
-    assert engine.asked == [3, 0, 0, 0]
+    assert engine.asked == [3, 1, 1, 1]
     assert metric(client, f'anyword_errors_total{{kind="{kind}"}}') == 1
     [told] = [each for each in log.entries if each["message"].startswith("They fail together")]
     assert (told["task"], told["level"], "traceback" in told) == ("1,2,3", "WARNING", kind == "Unexpected")
@@ -135,7 +135,7 @@ def test_a_text_is_looked_for_in_several_tasks_together_and_clicks_alone() -> No
     assert [len(found) for found in drawn(ask(client, plain(1), plain(2), context=calls.text("red")))] == [1, 1]
     assert engine.asked == [2]
     assert [len(found) for found in drawn(ask(client, plain(3), plain(4), context=calls.point(25, 25)))] == [1, 1]
-    assert engine.asked == [2, 0, 0]
+    assert engine.asked == [2, 1, 1]
 
 
 def test_labels_that_are_not_there_need_no_models() -> None:
@@ -232,7 +232,7 @@ def test_large_pictures_go_one_at_a_time(site: Site, monkeypatch: pytest.MonkeyP
     ahead: list[int] = []
     engine = Noting(before=lambda call: ahead.append(len(site.seen) - call))
     assert all(ask(client_of(engine, replace(SETTINGS, image_hosts="private")), *on(site, 2 * TOGETHER)))
-    assert engine.asked == [0] * 2 * TOGETHER
+    assert engine.asked == [1] * 2 * TOGETHER
     assert max(ahead) <= 1, "besides the one before the models, one is in memory"
 
 

@@ -33,7 +33,7 @@ from tests.backend.secrets import EVERYTHING, HOOK, SECRETS, guarded, provoke
 from tests.backend.site import Site
 
 JSON = replace(SETTINGS, log_format="json")
-STAGES = {"fetch", "prompt", "wait", "segment", "encode"}
+STAGES = {"fetch", "prompt", "wait", "segment", "draw", "encode"}
 NUMBER = r"\d+\.\d+"
 
 
@@ -91,7 +91,7 @@ def test_a_text_line_can_be_read() -> None:
     with logged(SETTINGS) as log:
         ask(client_of(ColourEngine()))
     [line] = [line for line in log.lines if "Task answered" in line]
-    times = " ".join(f"{stage}={NUMBER}" for stage in ("fetch", "prompt", "wait", "segment", "encode"))
+    times = " ".join(f"{stage}={NUMBER}" for stage in ("fetch", "prompt", "wait", "segment", "draw", "encode"))
     ids = "request=abc-1 project=1 task=7"
     assert re.fullmatch(rf"\S+Z INFO backend\.watch: Task answered {ids} {times} regions=2 seconds={NUMBER}", line)
 

@@ -25,7 +25,7 @@ from tests.backend.secrets import SECRETS, guarded, provoke
 from tests.backend.site import Answer, Seen, Site, status_only
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-STAGES = ["fetch", "prompt", "wait", "segment", "encode"]
+STAGES = ["fetch", "prompt", "wait", "segment", "draw", "encode"]
 
 
 @dataclass(frozen=True)

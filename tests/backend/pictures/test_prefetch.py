@@ -16,6 +16,7 @@ from model.errors import Superseded
 from model.lane import Lane, Priority
 from model.values import Answer, Image, Query
 from tests.backend.calls import data_uri, picture, point
+from tests.backend.colour_engine import ready
 from tests.backend.configs import A
 from tests.backend.site import Site, loader, png, status_only
 
@@ -41,8 +42,10 @@ class Watching:
         self.looked.release()
         return Answer(())
 
-    def segment_each(self, images: Sequence[Image], query: Query, give_way: Callable[[], None]) -> tuple[Answer, ...]:
-        return tuple(self.segment(image, query, give_way) for image in images)
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None]
+    ) -> tuple[Callable[[], Answer], ...]:
+        return tuple(ready(self.segment(image, query, give_way)) for image in images)
 
 
 class Bench:
