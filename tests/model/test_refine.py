@@ -3,7 +3,7 @@ import torch
 
 from model import refine as refining
 from model.config import RefineConfig
-from model.refine import entropy_reduced, refine
+from model.refine import entropy_reduced, normalised, refine, settle, spread
 from tests.model.memory import growth, measured
 
 
@@ -85,3 +85,25 @@ def test_a_flat_map_becomes_zero_and_not_nan() -> None:
 def test_refining_sixty_four_by_sixty_four_cells_needs_less_than_300_megabytes_more() -> None:
     among, maps = torch.eye(4096).mul_(0.5).add_(0.5 / 4096), torch.rand(3, 64, 64)
     assert 64e6 < growth(lambda: refine(maps, among, among, RefineConfig(max_iterations=2))) < 300e6
+
+
+def test_looking_seldom_settles_each_map_as_looking_after_every_product_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(4)
+    maps, matrix = torch.rand(5, 16, generator=generator) ** 8, two_blocks(0.05)
+    maps[0] = 1.0
+    config = RefineConfig(tolerance=0.01)
+    found = []
+    for run in (1, 3, 4, 50):
+        monkeypatch.setattr(refining, "RUN", run)
+        found.append(settle(maps, matrix, config))
+    settled, products = found[0]
+    assert len(set(products.tolist())) > 1, "some go on longer than others"
+    for number, map_ in enumerate(maps):
+        expected = normalised(map_[None])
+        for _ in range(int(products[number])):
+            before, expected = expected, spread(expected, matrix)
+        torch.testing.assert_close(settled[number : number + 1], expected)
+        assert (expected - before).abs().sum() / 2 <= config.tolerance
+    for others, counts in found[1:]:
+        torch.testing.assert_close(others, settled)
+        assert torch.equal(counts, products)
