@@ -8,8 +8,7 @@ All other layers keep the library's fused attention, and the pass ends as soon a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,23 +113,30 @@ def averaged(query: torch.Tensor, key: torch.Tensor, weights: torch.Tensor) -> t
     return maps
 
 
-@contextmanager
-def tapped(unet: UNet2DConditionModel, taps: Mapping[str, Tap], stop: bool = True) -> Iterator[None]:
-    """Put taps on the named layers for the time of one pass, end the pass when all are full, take them off again.
+class Tapped:
+    """Puts taps on the named layers for the time of one pass, ends the pass when all are full, takes them off again.
 
-    Without `stop` the pass goes on to its end.
+    Without `stop` the pass goes on to its end. A class, because a generator that an exception ends keeps the frames of
+    the whole pass, and their tensors, until Python's collector comes by (from 3.12 on).
     """
-    before = {name: unet.get_submodule(name).processor for name in taps}
-    for name, tap in taps.items():
-        tap.enough = lambda: stop and all(other.maps is not None for other in taps.values())
-        unet.get_submodule(name).set_processor(tap)
-    try:
-        yield
-    except Enough:
-        pass
-    finally:
-        for name, processor in before.items():
-            unet.get_submodule(name).set_processor(processor)
+
+    def __init__(self, unet: UNet2DConditionModel, taps: Mapping[str, Tap], stop: bool = True) -> None:
+        self._layers = {unet.get_submodule(name): tap for name, tap in taps.items()}
+        self._before = [layer.processor for layer in self._layers]
+        self._stop = stop
+
+    def __enter__(self) -> None:
+        for layer, tap in self._layers.items():
+            tap.maps, tap.enough = None, self._enough
+            layer.set_processor(tap)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        for layer, processor in zip(self._layers, self._before, strict=True):
+            layer.set_processor(processor)
+        return kind is Enough
+
+    def _enough(self) -> bool:
+        return self._stop and all(tap.maps is not None for tap in self._layers.values())
 
 
 def taps_for(unet: UNet2DConditionModel, layers: Layers, head_weights: Sequence[float]) -> dict[str, Tap]:
@@ -144,26 +150,33 @@ def taps_for(unet: UNet2DConditionModel, layers: Layers, head_weights: Sequence[
         raise Misconfigured(
             f"the attention profile weighs {len(head_weights)} heads, the self-attention layer has {alike.shape[1]}"
         )
-    coherent = torch.tensor([head_weights])
+    coherent = torch.tensor([head_weights], device=alike.device)
     return {**taps, layers.among: Tap(torch.cat([alike, coherent / coherent.sum()]) if head_weights else alike)}
 
 
 def _alike(unet: UNet2DConditionModel, name: str) -> torch.Tensor:
     heads = int(unet.get_submodule(name).heads)
-    return torch.full((1, heads), 1 / heads)
+    return torch.full((1, heads), 1 / heads, device=unet.device)
 
 
-def attention_of(taps: Mapping[str, Tap], layers: Layers) -> tuple[Attention, ...]:
-    """Put together what the taps read of each text; without head weights both matrices are the same one."""
-    maps = taps[layers.among].maps
-    assert maps is not None, "the pass ended before the self-attention layer"
-    pairs = zip(cross_of(taps, layers), _each(maps), strict=True)
+def taken(taps: Mapping[str, Tap]) -> dict[str, torch.Tensor]:
+    """What each tap has read, which it does not keep."""
+    maps = {name: tap.maps for name, tap in taps.items() if tap.maps is not None}
+    assert len(maps) == len(taps), "the pass went through every layer that is read"
+    for tap in taps.values():
+        tap.maps = None
+    return maps
+
+
+def attention_of(maps: Mapping[str, torch.Tensor], layers: Layers) -> tuple[Attention, ...]:
+    """Put together what was read of each text; without head weights both matrices are the same one."""
+    pairs = zip(cross_of(maps, layers), _each(maps[layers.among]), strict=True)
     return tuple(Attention(cross, among=each[-1], broad=each[0]) for cross, each in pairs)
 
 
-def cross_of(taps: Mapping[str, Tap], layers: Layers) -> tuple[tuple[torch.Tensor, ...], ...]:
+def cross_of(maps: Mapping[str, torch.Tensor], layers: Layers) -> tuple[tuple[torch.Tensor, ...], ...]:
     """For each text of a batch its cross-attention per level, (L, h, w) each."""
-    levels = [_level([taps[name].maps for name in level]) for level in layers.cross]
+    levels = [_level([maps[name] for name in level]) for level in layers.cross]
     return tuple(zip(*map(_each, levels), strict=True))
 
 
@@ -172,8 +185,8 @@ def _each(maps: torch.Tensor) -> Sequence[torch.Tensor]:
     return [each.clone() for each in maps] if len(maps) > 1 else maps.unbind()
 
 
-def _level(maps: list[torch.Tensor | None]) -> torch.Tensor:
+def _level(maps: list[torch.Tensor]) -> torch.Tensor:
     """The mean of one level's layers as (B, L, h, w)."""
-    mean = torch.stack([each[:, 0] for each in maps if each is not None]).mean(0)
+    mean = torch.stack([each[:, 0] for each in maps]).mean(0)
     side = int(mean.shape[1] ** 0.5)
     return mean.transpose(1, 2).reshape(len(mean), -1, side, side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,22 +12,26 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from model.adapters import profile
-from model.adapters.attention_tap import Tap, attention_of, cross_of, layers_of, tapped, taps_for
+from model.adapters.attention_tap import Tap, Tapped, attention_of, cross_of, layers_of, taken, taps_for
 from model.adapters.encoder import hasten
 from model.adapters.hub import folder_of
 from model.adapters.recompute import keep_little
+from model.adapters.recorder import Recorder, Tensors
 from model.errors import Misconfigured
 from model.values import Attention, Image, Tokens
 
 TIMESTEP = 100  # of 1000 (iSeg, table of timesteps)
 NOISE_SEED = 1101  # one noise for every picture, so that the same question gets the same answer (iSeg's seed)
 # Numbers in the UNet's largest activation that keep a device busy, more only cost memory; Stable Diffusion: 2**20.3.
-BUSY = {"cpu": 2**18, "cuda": 2**24}  # ours; the one of "cuda" was not measured
+BUSY = {"cpu": 2**18, "cuda": 10 * 2**20}  # ours, measured
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
 class DiffusersBackbone:
-    """`Backbone` on the parts of a `StableDiffusionPipeline`. Nothing but the weights is kept between calls."""
+    """`Backbone` on the parts of a `StableDiffusionPipeline`.
+
+    Nothing but the weights is kept between calls, and on a CUDA device the recordings of passes (recorder.py).
+    """
 
     def __init__(self, folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> None:
         self.name = name
@@ -43,7 +48,13 @@ class DiffusersBackbone:
             part.requires_grad_(False)  # inversion learns embeddings, nothing else
         keep_little(self.unet)
         hasten(self.vae)
+        if device.type == "cuda" and dtype is not torch.float32:
+            self.unet.to(memory_format=torch.channels_last)  # cuDNN's kernels want weights so: 3 ms of a pass of 9.5
         self.layers = layers_of(self.unet, self.profile.decoder_only)
+        self._taps = taps_for(self.unet, self.layers, self.profile.head_weights)
+        self._cross_taps = {name: tap for name, tap in self._taps.items() if name != self.layers.among}
+        self.recorder = Recorder(device)
+        self.text_recorder = Recorder(device)  # an inversion's draws come between a text's way ahead and its way back
         self.max_tokens = int(self.tokenizer.model_max_length)
         self.words = whole_words(self.tokenizer.get_vocab())
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)
@@ -67,18 +78,26 @@ class DiffusersBackbone:
     @torch.no_grad()
     def inputs(self, tokens: Tokens) -> torch.Tensor:
         """Rows (L, d) of the text encoder's table of token embeddings."""
-        return self.text_encoder.get_input_embeddings()(self._ids(tokens))[0]  # type: ignore[no-any-return]
+        ids = torch.tensor(tokens.ids, device=self.device)
+        return self.text_encoder.get_input_embeddings()(ids)  # type: ignore[no-any-return]
 
     def embed(self, tokens: Tokens, inputs: torch.Tensor | None = None, learning: bool = False) -> torch.Tensor:
         """Text-encoder outputs (L, d), of other token embeddings (L, d) where they are given.
 
         `learning`: differentiable in the text encoder's own weights (tuning.py).
         """
-        with torch.set_grad_enabled(learning or (inputs is not None and inputs.requires_grad)):
-            table = self.text_encoder.get_input_embeddings()
-            swap = contextlib.nullcontext() if inputs is None else swapped(table, inputs[None].to(self.dtype))
-            with swap:
-                return self.text_encoder(self._ids(tokens)).last_hidden_state[0]  # type: ignore[no-any-return]
+        ids = torch.tensor([tokens.ids], device=self.device)
+        if learning:
+            with torch.enable_grad():
+                return self._encoded(ids)[0][0]
+        given = (ids,) if inputs is None else (ids, inputs[None].to(self.dtype))
+        with torch.set_grad_enabled(inputs is not None and inputs.requires_grad):
+            return self.text_recorder("text", self._encoded, *given)[0][0]
+
+    def _encoded(self, ids: torch.Tensor, rows: torch.Tensor | None = None) -> Tensors:
+        table = self.text_encoder.get_input_embeddings()
+        with contextlib.nullcontext() if rows is None else swapped(table, rows):
+            return (self.text_encoder(ids).last_hidden_state,)
 
     def adapt(self, folder: Path) -> None:
         """Put a LoRA adapter of tuning.py on the text encoder. Raises Misconfigured where the folder holds none."""
@@ -88,24 +107,22 @@ class DiffusersBackbone:
         self.text_encoder.requires_grad_(False)
         self.name = f"{self.name}+{folder.name}"
 
-    def _ids(self, tokens: Tokens) -> torch.Tensor:
-        return torch.tensor([tokens.ids], device=self.device)
-
     @torch.no_grad()
     def encode(self, canvas: Image) -> torch.Tensor:
         """Latents (1, c, s, s): the posterior's mean, scaled."""
         pixels = torch.from_numpy(canvas).permute(2, 0, 1)[None].to(self.device, self.dtype)
-        posterior = self.vae.encode(pixels / 127.5 - 1).latent_dist
-        return posterior.mean * self.vae.config.scaling_factor  # type: ignore[no-any-return]
+        (latents,) = self.recorder("picture", self._latents, pixels / 127.5 - 1)
+        return latents
+
+    def _latents(self, pixels: torch.Tensor) -> Tensors:
+        return (self.vae.encode(pixels).latent_dist.mean * self.vae.config.scaling_factor,)
 
     def attend(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0) -> tuple[Attention, ...]:
         """What the layers of attention_tap.py attend to, in one pass with fixed noise, stopped when all is read.
 
         Differentiable where the embeddings are.
         """
-        taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        self.run(latents, embeddings, taps, draw)
-        return attention_of(taps, self.layers)
+        return attention_of(self._read(latents, embeddings, self._taps, draw), self.layers)
 
     def glance(
         self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int = 0
@@ -113,41 +130,70 @@ class DiffusersBackbone:
         """The cross-attention alone that `attend` reads: the pass ends before the finest level's decoder, a quarter of
         the way earlier.
         """
-        taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        del taps[self.layers.among]
-        self.run(latents, embeddings, taps, draw)
-        return cross_of(taps, self.layers)
+        return cross_of(self._read(latents, embeddings, self._cross_taps, draw), self.layers)
 
-    def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap], draw: int = 0) -> None:
-        """One pass on the latents with fixed noise at timestep 100, stopped when all taps are full.
+    def run(self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap]) -> Tensors:
+        """What taps read in one pass on the latents with fixed noise at timestep 100, stopped when all are full.
 
         embeddings: (B, L, d), of texts that all read one picture (1, c, s, s), or each its own (B, c, s, s). The noise
         is the same for every picture.
         """
+        with torch.set_grad_enabled(embeddings.requires_grad):
+            return self._tapped(taps, *self._noised(latents, embeddings, 0))
+
+    def _read(
+        self, latents: torch.Tensor, embeddings: torch.Tensor, taps: Mapping[str, Tap], draw: int
+    ) -> dict[str, torch.Tensor]:
+        """What some taps read in one pass."""
+        with torch.set_grad_enabled(embeddings.requires_grad):
+            given = self._noised(latents, embeddings, draw)
+            return dict(zip(taps, self.recorder(tuple(taps), partial(self._tapped, taps), *given), strict=True))
+
+    def _noised(self, latents: torch.Tensor, embeddings: torch.Tensor, draw: int) -> Tensors:
+        """What a pass is given: noised latents (B, c, s, s), timesteps (B,), text-encoder outputs (B, L, d)."""
         noise = torch.randn((1, *latents.shape[1:]), generator=torch.Generator().manual_seed(NOISE_SEED + draw))
-        timestep = torch.tensor([TIMESTEP], device=self.device)
-        noisy = self.scheduler.add_noise(latents, noise.to(latents), timestep)
-        with tapped(self.unet, taps), torch.set_grad_enabled(embeddings.requires_grad):
-            self.unet(noisy.expand(len(embeddings), -1, -1, -1), timestep, embeddings.to(self.dtype))
+        timesteps = torch.full((len(embeddings),), TIMESTEP, device=self.device)
+        noisy = self.scheduler.add_noise(latents, noise.to(latents), timesteps[:1])
+        return noisy.expand(len(embeddings), -1, -1, -1), timesteps, embeddings.to(self.dtype)
+
+    def _tapped(self, taps: Mapping[str, Tap], *given: torch.Tensor) -> Tensors:
+        with Tapped(self.unet, taps):
+            self.unet(*given)
+        return tuple(taken(taps).values())
 
     def denoise(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         """The noise (B, c, s, s) seen in noised latents at timesteps (B,). Differentiable where the embeddings are."""
-        noisy, states = noisy.to(self.device, self.dtype), embeddings.to(self.dtype).expand(len(noisy), -1, -1)
         with torch.set_grad_enabled(embeddings.requires_grad):
-            predicted = self.unet(noisy, timesteps.to(self.device), states).sample.float()
+            given = self._placed(noisy, timesteps, embeddings)
+            (predicted,) = self.recorder("noise", self._predicted, *given)
+            return self._noise_of(predicted.float(), given[0], timesteps)
+
+    def _placed(self, noisy: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor) -> Tensors:
+        states = embeddings.to(self.dtype).expand(len(noisy), -1, -1)
+        return noisy.to(self.device, self.dtype), timesteps.to(self.device), states
+
+    def _predicted(self, *given: torch.Tensor) -> Tensors:
+        return (self.unet(*given).sample,)
+
+    def _noise_of(self, predicted: torch.Tensor, noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """The noise that a prediction means."""
         if self.scheduler.config.prediction_type == "epsilon":
-            return predicted  # type: ignore[no-any-return]
+            return predicted
         kept = self.alphas[timesteps][:, None, None, None].to(predicted)  # v-prediction, as Stable Diffusion 2.1's 768
-        return kept.sqrt() * predicted + (1 - kept).sqrt() * noisy.float()  # type: ignore[no-any-return]
+        return kept.sqrt() * predicted + (1 - kept).sqrt() * noisy.float()
 
     @torch.no_grad()
     def watch(self, noisy: torch.Tensor, timestep: int, embeddings: torch.Tensor) -> tuple[torch.Tensor, Attention]:
         """One whole pass on noised latents (1, c, s, s): the noise seen, and what was attended to on the way."""
-        taps = taps_for(self.unet, self.layers, self.profile.head_weights)
-        with tapped(self.unet, taps, stop=False):
-            noise = self.denoise(noisy, torch.tensor([timestep]), embeddings.detach())
-        (attention,) = attention_of(taps, self.layers)
-        return noise, attention
+        given = self._placed(noisy, torch.tensor([timestep]), embeddings)
+        predicted, *maps = self.recorder("watch", self._watched, *given)
+        (attention,) = attention_of(dict(zip(self._taps, maps, strict=True)), self.layers)
+        return self._noise_of(predicted.float(), given[0], torch.tensor([timestep])), attention
+
+    def _watched(self, *given: torch.Tensor) -> Tensors:
+        with Tapped(self.unet, self._taps, stop=False):
+            predicted = self._predicted(*given)
+        return (*predicted, *taken(self._taps).values())
 
 
 def whole_words(vocabulary: Mapping[str, int]) -> tuple[str, ...]:

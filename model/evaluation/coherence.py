@@ -63,9 +63,8 @@ def head_maps(backbone: DiffusersBackbone, image: NDArray[np.uint8]) -> torch.Te
     module = backbone.unet.get_submodule(backbone.layers.among)
     tap = Tap(torch.eye(module.heads))
     latents = backbone.encode(to_canvas(image, backbone.canvas_size))
-    backbone.run(latents, backbone.embed(backbone.tokenize(""))[None], {backbone.layers.among: tap})
-    assert tap.maps is not None
-    return tap.maps[0]
+    (maps,) = backbone.run(latents, backbone.embed(backbone.tokenize(""))[None], {backbone.layers.among: tap})
+    return maps[0]
 
 
 def _cells(mask: NDArray[np.bool_], side: int) -> NDArray[np.float64]:

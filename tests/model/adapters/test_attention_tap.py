@@ -10,7 +10,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
 from model.adapters import attention_tap
-from model.adapters.attention_tap import Tap, attention_of, averaged, cross_of, layers_of, tapped, taps_for
+from model.adapters.attention_tap import Tap, Tapped, attention_of, averaged, cross_of, layers_of, taken, taps_for
 from model.errors import Misconfigured
 
 SIDE = 16  # cells; the real model has 64 at the same layout
@@ -73,11 +73,11 @@ def test_maps_equal_the_library_s_probabilities(
 ) -> None:
     layers = layers_of(unet)
     taps = taps_for(unet, layers, (0.0, 0.5, 0.5, 0.0, 0.0))
-    with tapped(unet, taps):
+    with Tapped(unet, taps):
         unet(*inputs)
     with recorded(unet, layers.names) as seen:
         unet(*inputs)
-    (attention,) = attention_of(taps, layers)
+    (attention,) = attention_of(taken(taps), layers)
     heads = seen[layers.among]
     assert torch.allclose(attention.broad, heads.mean(0), atol=1e-6)
     assert torch.allclose(attention.among, heads[1:3].mean(0), atol=1e-6)
@@ -109,7 +109,7 @@ def test_the_pass_stops_after_the_last_tap_and_leaves_the_model_as_it_was(
     ran: list[str] = []
     late = unet.get_submodule("up_blocks.3.attentions.2")
     hook = late.register_forward_hook(lambda *_: ran.append("late"))
-    with tapped(unet, taps_for(unet, layers_of(unet), ())):
+    with Tapped(unet, taps_for(unet, layers_of(unet), ())):
         unet(*inputs)
     hook.remove()
     assert ran == []
@@ -140,7 +140,7 @@ def test_cross_attention_has_a_gradient_and_self_attention_has_none(
     latents, timestep, text = inputs
     layers = layers_of(unet)
     taps = taps_for(unet, layers, (0.0, 0.5, 0.5, 0.0, 0.0))
-    with tapped(unet, taps):
+    with Tapped(unet, taps):
         unet(latents, timestep, text.clone().requires_grad_())
     cross = {name: taps[name].maps for level in layers.cross for name in level}
     assert all(maps is not None and maps.requires_grad for maps in cross.values())
@@ -155,9 +155,9 @@ def test_half_precision_reads_nearly_the_same(
 ) -> None:
     taps = [Tap(torch.eye(5)), Tap(torch.eye(5))]
     name = layers_of(unet).among
-    with tapped(unet, {name: taps[0]}):
+    with Tapped(unet, {name: taps[0]}):
         unet(*inputs)
-    with torch.autocast("cpu", torch.bfloat16), tapped(unet, {name: taps[1]}):
+    with torch.autocast("cpu", torch.bfloat16), Tapped(unet, {name: taps[1]}):
         unet(*inputs)
     assert taps[0].maps is not None
     assert taps[1].maps is not None
@@ -184,7 +184,7 @@ def test_the_last_layer_s_own_answer_is_not_computed(
         unet.get_submodule(name).to_v.register_forward_hook(lambda *_, name=name: ran.append(name))
         for name in layers.names
     ]
-    with tapped(unet, taps_for(unet, layers, ())):
+    with Tapped(unet, taps_for(unet, layers, ())):
         unet(*inputs)
     for hook in hooks:
         hook.remove()
@@ -196,9 +196,9 @@ def test_without_head_weights_both_matrices_are_one(
     unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 ) -> None:
     taps = taps_for(unet, layers_of(unet), ())
-    with tapped(unet, taps):
+    with Tapped(unet, taps):
         unet(*inputs)
-    (attention,) = attention_of(taps, layers_of(unet))
+    (attention,) = attention_of(taken(taps), layers_of(unet))
     assert attention.among.data_ptr() == attention.broad.data_ptr()
 
 
@@ -208,11 +208,11 @@ def test_texts_of_a_batch_are_read_apart(
 ) -> None:
     (latents, timestep, text), layers = inputs, layers_of(unet)
     together = taps_for(unet, layers, ())
-    with tapped(unet, together):
+    with Tapped(unet, together):
         unet(latents.expand(2, -1, -1, -1), timestep, torch.cat([text, text.flip(1)]))
-    for states, levels in zip((text, text.flip(1)), cross_of(together, layers), strict=True):
+    for states, levels in zip((text, text.flip(1)), cross_of(taken(together), layers), strict=True):
         alone = taps_for(unet, layers, ())
-        with tapped(unet, alone):
+        with Tapped(unet, alone):
             unet(latents, timestep, states)
-        for level, expected in zip(levels, attention_of(alone, layers)[0].cross, strict=True):
+        for level, expected in zip(levels, attention_of(taken(alone), layers)[0].cross, strict=True):
             assert torch.allclose(level, expected, atol=1e-6)

@@ -1,0 +1,141 @@
+"""Recordings against the same functions called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from model.adapters.diffusers_backbone import load_backbone
+from model.adapters.recorder import KEPT, Recorder
+from model.clustering import Views, cluster
+from model.config import EngineConfig
+from model.inversion import Subject, invert
+from model.load import WEIGHTS
+from model.presets import under
+from model.values import Phrase, Word
+from model.wording import Sought
+from tests.model.adapters.graphs import stand_in
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Where tensors are: on a CPU with a stand-in for CUDA's graphs, and on a real device where there is one."""
+    if request.param == "cpu":
+        stand_in(monkeypatch)
+    elif not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    return torch.device(request.param)
+
+
+def product(states: torch.Tensor, factors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Two answers, the second without a gradient."""
+    bent = checkpoint(torch.tanh, states, use_reentrant=False, preserve_rng_state=False)
+    return (bent * factors).sum(1), (states * 2).detach()
+
+
+def drawn(device: torch.device, rows: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    states, factors = (torch.randn(rows, 5, 7, generator=generator).to(device) for _ in range(2))
+    return states, factors
+
+
+def test_on_a_cpu_a_function_is_simply_called() -> None:
+    calls = []
+
+    def noted(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        calls.append(len(given[0]))
+        return product(*given)
+
+    recorder, given = Recorder(CPU), drawn(CPU, 5, 0)
+    answers = [recorder("product", noted, *given) for _ in range(2)]
+    assert calls == [5, 5]
+    assert all(torch.equal(*pair) for pair in zip(*answers, strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 8, 15])
+def test_any_number_of_rows_is_answered_as_by_the_function(device: torch.device, rows: int) -> None:
+    recorder = Recorder(CUDA)
+    for seed in range(3):
+        given = drawn(device, rows, seed)
+        for found, expected in zip(recorder("product", product, *given), product(*given), strict=True):
+            torch.testing.assert_close(found, expected)
+
+
+def test_a_shape_is_recorded_once(device: torch.device) -> None:
+    calls: list[int] = []
+
+    def noted(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        calls.append(len(given[0]))
+        return product(*given)
+
+    recorder = Recorder(CUDA)
+    for rows in (3, 1, 2, 3):
+        recorder("product", noted, *drawn(device, rows, rows))
+    assert calls == [2, 2, 1, 1]  # once for the libraries to choose their kernels, once while recording
+
+
+def test_an_answer_stays_when_others_follow(device: torch.device) -> None:
+    recorder = Recorder(CUDA)
+    first, _ = recorder("product", product, *drawn(device, 2, 0))
+    for seed in range(1, 4):
+        recorder("product", product, *drawn(device, 2, seed))
+        recorder("other", lambda *given: (given[0].exp(), given[1]), *drawn(device, 2, seed))
+    torch.testing.assert_close(first, product(*drawn(device, 2, 0))[0])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_gradients_are_the_function_s_own(device: torch.device, rows: int) -> None:
+    recorder = Recorder(CUDA)
+    for seed in range(2):
+        states, factors = drawn(device, rows, seed)
+        found, expected = (states.clone().requires_grad_() for _ in range(2))
+        answer, still = recorder("product", product, found, factors)
+        assert not still.requires_grad
+        (answer**2).sum().backward()
+        (product(expected, factors)[0] ** 2).sum().backward()
+        torch.testing.assert_close(found.grad, expected.grad)
+        assert factors.grad is None
+
+
+def test_a_way_back_is_right_after_others_have_worked_in_the_same_memory(device: torch.device) -> None:
+    recorder, wanted, found = Recorder(CUDA), [], []
+    pairs = [(states.requires_grad_(), factors) for states, factors in (drawn(device, 2, seed) for seed in range(3))]
+    answers = [recorder("product", product, *pair)[0] for pair in pairs]
+    recorder("other", lambda *given: (given[0].exp() @ given[1].mT,), *drawn(device, 2, 9))
+    for pair, answer in zip(pairs, answers, strict=True):
+        (gradient,) = torch.autograd.grad(answer.exp().sum(), pair[0])
+        found.append(gradient)
+        wanted.append(torch.autograd.grad(product(*pair)[0].exp().sum(), pair[0])[0])
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_recordings_that_were_not_used_for_long_are_given_up(device: torch.device) -> None:
+    recorder = Recorder(CUDA)
+    for number in range(KEPT + 3):
+        recorder(number, product, *drawn(device, 1, number))
+    assert len(recorder._recordings) == KEPT
+    torch.testing.assert_close(recorder(0, product, *drawn(device, 1, 0)), product(*drawn(device, 1, 0)))
+
+
+def test_inversion_and_clustering_through_recordings_are_those_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+    backbone = load_backbone(str(WEIGHTS / "backbone"), CPU, torch.float32)
+    tokens, config = backbone.tokenize("a dog and a cat"), under(EngineConfig(), "balanced")
+    latents = torch.randn(1, 8, 16, 16, generator=torch.Generator().manual_seed(1))
+    subject, text = Subject(latents, tokens, (((2,),), ((5,),))), backbone.embed(tokens)
+    steps = replace(under(EngineConfig(), "accurate").inversion, still=0.0, steps=2)
+    words = [Sought(Phrase("cat", Word("cat", "cat", 0, 3)), 0, (each,), ()) for each in (2, 5)]
+    views = [Views(latents * each, latents.flip(3) * each, tuple(words), text) for each in (1, 0.5, 0.2)]
+    found = []
+    for device in (CPU, CUDA):
+        backbone.recorder, backbone.text_recorder = Recorder(device), Recorder(device)
+        found.append([invert(backbone, subject, steps, lambda: None), *cluster(backbone, views, config, lambda: None)])
+    for plain, recorded in zip(*found, strict=True):
+        assert plain.steps == recorded.steps > 0
+        torch.testing.assert_close(recorded.embeddings, plain.embeddings)
