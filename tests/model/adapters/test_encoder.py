@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
-from model.adapters.encoder import CELLS, CHANNELS, convolved, hasten, normalised
+from model.adapters.encoder import CELLS, CHANNELS, convolved, hasten, in_parts, normalised
 
 
 def encoder(channels: int) -> AutoencoderKL:
@@ -99,3 +99,14 @@ def test_normalisation_does_not_drift_with_the_number_of_cells() -> None:
     assert pixels.shape[2:].numel() > CELLS
     exact = deepcopy(norm).double()(pixels.double())
     assert error(normalised(norm, norm.forward, pixels), exact) < 5e-7
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 2e-6), (torch.bfloat16, 0.01)])
+def test_groups_normalised_in_parts_are_torch_s_own(dtype: torch.dtype, error: float) -> None:
+    norm = torch.nn.GroupNorm(4, 16).requires_grad_(False)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    pixels = 5 + 3 * torch.randn(2, 16, 32, 24, generator=torch.Generator().manual_seed(0))
+    expected, found = norm(pixels), in_parts(norm.to(dtype), pixels.to(dtype))
+    assert found.dtype is dtype
+    assert (found - expected).norm() / expected.norm() < error
