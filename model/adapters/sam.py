@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
-from transformers import SamImageProcessorPil, SamModel
+from torch.nn import functional
+from transformers import SamModel
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from model.adapters.checkpoint_kind import kind_of
-from model.adapters.sam_attention import attend_by_heads
+from model.adapters.recorder import Recorder, Tensors
+from model.adapters.sam_attention import attend_lightly
 from model.adapters.sam_checkpoint import read_official
 from model.errors import BadQuery, Misconfigured
 from model.values import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
@@ -73,10 +77,11 @@ class Square:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamSegmenter:
-    """`Segmenter` on a `SamModel`. It keeps nothing between calls, so threads may share it."""
+    """`Segmenter` on a `SamModel`. On a CPU it keeps nothing between calls, so threads may share it there."""
 
     name: str
     model: SamModel
+    recorder: Recorder
 
     @property
     def square(self) -> Square:
@@ -96,9 +101,8 @@ class SamSegmenter:
         """Encode a picture (H, W, 3) RGB uint8 of any size and aspect."""
         height, width = image.shape[:2]
         input_size = self.square.input_size((height, width))
-        pixels = torch.from_numpy(self._pixels(image, input_size)).to(self.model.device, self.model.dtype)
         with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
-            features = self.model.vision_encoder(pixels).last_hidden_state
+            (features,) = self.recorder("picture", self._encoded, self._pixels(image, input_size))
         return ImageEmbedding(features, (height, width), input_size)
 
     def decode(
@@ -125,43 +129,48 @@ class SamSegmenter:
             np.greater(self.square.enlarge(logits, embedding), 0, out=mask)
         return masks
 
-    def _pixels(self, image: Image, input_size: tuple[int, int]) -> NDArray[np.float32]:
+    def _encoded(self, pixels: torch.Tensor) -> Tensors:
+        return (self.model.vision_encoder(pixels).last_hidden_state,)
+
+    def _pixels(self, image: Image, input_size: tuple[int, int]) -> torch.Tensor:
         """The picture resized, normalised and padded: (1, 3, side, side)."""
-        resized = np.asarray(Pictures.fromarray(image).resize(input_size[::-1], Pictures.Resampling.BILINEAR))
-        edge = {"height": self.square.side, "width": self.square.side}
-        processor = SamImageProcessorPil(do_resize=False, pad_size=edge)
-        return np.asarray(processor(resized, input_data_format="channels_last", return_tensors="np")["pixel_values"])
+        resized = np.array(Pictures.fromarray(image).resize(input_size[::-1], Pictures.Resampling.BILINEAR))
+        pixels = torch.from_numpy(resized).to(self.model.device).permute(2, 0, 1)[None].float() / 255
+        mean, deviation = (
+            pixels.new_tensor(each)[:, None, None] for each in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+        )
+        height, width = input_size
+        edges = (0, self.square.side - width, 0, self.square.side - height)
+        return functional.pad((pixels - mean) / deviation, edges).to(self.model.dtype)
 
     def _call(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> list[Candidates]:
         """One decoder call. Each prompt brings a copy of the picture: SamModel takes mask prompts in no other way."""
-        points, labels, boxes, masks = self._tensors(embedding, prompts)
-        features = embedding.features.to(self.model.device, self.model.dtype)
+        features = embedding.features.to(self.model.device, self.model.dtype).expand(len(prompts), -1, -1, -1)
+        given = {"image_embeddings": features, **self._tensors(embedding, prompts)}
+        multimask = prompts[0].multimask_output
         with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
-            answer = self.model(
-                image_embeddings=features.expand(len(prompts), -1, -1, -1),
-                input_points=points,
-                input_labels=labels,
-                input_boxes=boxes,
-                input_masks=masks,
-                multimask_output=prompts[0].multimask_output,
-            )
-        logits, ious = answer.pred_masks[:, 0].float().cpu().numpy(), answer.iou_scores[:, 0].float().cpu().numpy()
+            decode = partial(self._decoded, tuple(given), multimask)
+            found = self.recorder(("masks", multimask, *given), decode, *given.values())
+        logits, ious = (each[:, 0].float().cpu().numpy() for each in found)
         valid = self.square.valid(embedding.input_size)
         return [Candidates(logits[index], ious[index], valid) for index in range(len(prompts))]
 
-    def _tensors(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> tuple[torch.Tensor | None, ...]:
-        """Points (P, 1, N, 2), labels (P, 1, N), boxes (P, 1, 4) and mask logits (P, 1, h, w); None where none is."""
-        square, first = self.square, prompts[0]
-        points = [square.points(prompt.point_coords, embedding) for prompt in prompts]
-        labels = [prompt.point_labels for prompt in prompts]
-        boxes = [square.box(prompt.box, embedding) for prompt in prompts if prompt.box is not None]
-        masks = [prompt.mask_input for prompt in prompts if prompt.mask_input is not None]
-        return (
-            self._stack(points) if len(first.point_labels) else None,
-            torch.from_numpy(np.stack(labels))[:, None].to(self.model.device) if len(first.point_labels) else None,
-            self._stack(boxes) if boxes else None,
-            self._stack(masks).to(self.model.dtype) if masks else None,
-        )
+    def _decoded(self, names: tuple[str, ...], multimask: bool, *given: torch.Tensor) -> Tensors:
+        answer = self.model(**dict(zip(names, given, strict=True)), multimask_output=multimask)
+        return answer.pred_masks, answer.iou_scores
+
+    def _tensors(self, embedding: ImageEmbedding, prompts: list[MaskPrompt]) -> dict[str, torch.Tensor]:
+        """Points (P, 1, N, 2), labels (P, 1, N), boxes (P, 1, 4) and mask logits (P, 1, h, w), as far as there are."""
+        square, given = self.square, {}
+        if len(prompts[0].point_labels):
+            given["input_points"] = self._stack([square.points(each.point_coords, embedding) for each in prompts])
+            labels = np.stack([each.point_labels for each in prompts])
+            given["input_labels"] = torch.from_numpy(labels)[:, None].to(self.model.device)
+        if boxes := [square.box(each.box, embedding) for each in prompts if each.box is not None]:
+            given["input_boxes"] = self._stack(boxes)
+        if masks := [each.mask_input for each in prompts if each.mask_input is not None]:
+            given["input_masks"] = self._stack(masks).to(self.model.dtype)
+        return given
 
     def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
         """In float32: half precision would round a place beyond pixel 512 to four pixels."""
@@ -186,9 +195,10 @@ def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype
     Raises Misconfigured when there is no SAM to be found there.
     """
     model = read_official(Path(source)) if source.endswith((".pth", ".pt")) else _read_folder(source)
-    attend_by_heads(model)
+    model.to(device, dtype).eval().requires_grad_(False)
+    attend_lightly(model)
     model.mask_decoder.transformer.register_forward_pre_hook(by_cells, with_kwargs=True)
-    return SamSegmenter(source, model.to(device, dtype).eval().requires_grad_(False))
+    return SamSegmenter(source, model, Recorder(torch.device(device)))
 
 
 def by_cells(_: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -10,8 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import SamConfig, SamModel, SamVisionConfig
+from PIL import Image as Pictures
+from transformers import SamConfig, SamImageProcessorPil, SamModel, SamVisionConfig
 
+from model.adapters.recorder import Recorder
 from model.adapters.sam import SamSegmenter, Square, by_cells, load_sam
 from model.errors import BadQuery, Misconfigured
 from model.values import Image, ImageEmbedding, MaskPrompt
@@ -40,7 +42,7 @@ def tiny_sam() -> SamModel:
 
 @pytest.fixture(scope="module")
 def segmenter() -> SamSegmenter:
-    return SamSegmenter("tiny", tiny_sam())
+    return SamSegmenter("tiny", tiny_sam(), Recorder(torch.device("cpu")))
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image:
@@ -171,7 +173,7 @@ def test_how_many_prompts_share_a_call_follows_from_the_embedding(
     with torch.device("meta"):
         vision = SamVisionConfig(image_size=side, patch_size=patch, output_channels=channels, **narrow)
         model = SamModel(SamConfig(vision_config=vision.to_dict(), mask_decoder_config={"mlp_dim": 16}))
-    assert SamSegmenter("any", model.to_empty(device=device)).prompts_at_once == expected
+    assert SamSegmenter("any", model.to_empty(device=device), Recorder(torch.device("cpu"))).prompts_at_once == expected
 
 
 def test_the_order_in_memory_changes_no_number(segmenter: SamSegmenter) -> None:
@@ -273,3 +275,15 @@ def test_a_folder_with_half_of_the_weights_is_refused(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path, state_dict=weights)
     with pytest.raises(Misconfigured, match="weights are missing"):
         load_sam(str(tmp_path))
+
+
+@pytest.mark.parametrize("size", [(30, 40), (64, 64), (200, 90)])
+def test_pixels_are_those_of_transformers_own_processor(segmenter: SamSegmenter, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    side = segmenter.square.side
+    resized = np.asarray(
+        Pictures.fromarray(image).resize(segmenter.square.input_size(size)[::-1], Pictures.Resampling.BILINEAR)
+    )
+    processor = SamImageProcessorPil(do_resize=False, pad_size={"height": side, "width": side})
+    expected = processor(resized, input_data_format="channels_last", return_tensors="np")["pixel_values"]
+    assert np.array_equal(segmenter._pixels(image, segmenter.square.input_size(size)).numpy(), expected)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
-from model.adapters.sam_attention import attend_by_heads, by_heads
+from model.adapters.sam_attention import ByColumns, attend_lightly, by_heads
 from tests.model.adapters.test_sam import tiny_sam
 
 
@@ -24,7 +25,7 @@ def test_heads_one_by_one_answer_as_all_at_once() -> None:
 
 def test_positions_of_one_head_are_in_memory_at_a_time() -> None:
     model = tiny_sam()
-    attend_by_heads(model)
+    attend_lightly(model)
     layer, sizes = model.vision_encoder.layers[1].attn, list[int]()
     whole = layer.get_decomposed_rel_pos
 
@@ -40,5 +41,19 @@ def test_positions_of_one_head_are_in_memory_at_a_time() -> None:
 
 def test_windows_stay_with_the_library() -> None:
     model = tiny_sam()
-    attend_by_heads(model)
+    attend_lightly(model)
     assert ["forward" in layer.attn.__dict__ for layer in model.vision_encoder.layers] == [False, True]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_positions_as_columns_answer_as_a_bias_does(number: int) -> None:
+    layer = tiny_sam().vision_encoder.layers[number]
+    torch.nn.init.normal_(layer.attn.rel_pos_h)
+    torch.nn.init.normal_(layer.attn.rel_pos_w)
+    side = layer.window_size or 8
+    hidden = torch.randn(3, side, side, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected, _ = layer.attn(hidden)
+        found, probabilities = ByColumns(layer.attn, side)(hidden)
+    assert probabilities is None
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)

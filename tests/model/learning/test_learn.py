@@ -36,7 +36,8 @@ def counted(engine: Engine, curriculum: Curriculum, saved: Kept) -> tuple[int, V
     segmenter = engine.models.segmenter
     assert isinstance(segmenter, SamSegmenter)
     Counting.calls.clear()
-    counting = Engine(replace(engine.models, segmenter=Counting(segmenter.name, segmenter.model)), engine.config)
+    counted = Counting(segmenter.name, segmenter.model, segmenter.recorder)
+    counting = Engine(replace(engine.models, segmenter=counted), engine.config)
     verdict = learn(counting, curriculum, saved, lambda: None)
     return sum(Counting.calls), verdict
 
