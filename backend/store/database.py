@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -186,8 +187,9 @@ def _sqlite(url: URL, patience: float, shared: dict[str, Any]) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # sqlite3 would begin transactions by itself, and some not at all
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -200,6 +202,29 @@ def _sqlite(url: URL, patience: float, shared: dict[str, Any]) -> Engine:
             file.execute("BEGIN")
 
     return engine
+
+
+def _write_ahead(file: sqlite3.Connection) -> None:
+    """See that the file is in WAL mode, and wait for whoever locks it: of many who open a new file, one changes it.
+
+    By itself the change waits for nobody who writes: it reads first, and SQLite refuses a reader who wants to write
+    at once, as the other one may be waiting for the reader to end. So the lock comes first, from BEGIN EXCLUSIVE, and
+    is kept until the file is touched next, by the change (https://www.sqlite.org/pragma.html#pragma_locking_mode).
+    """
+    if _writes_ahead(file):
+        return
+    file.execute("BEGIN EXCLUSIVE")
+    if _writes_ahead(file):  # since we looked; with locking_mode we would lock everybody else out for good
+        file.execute("COMMIT")
+        return
+    file.execute("PRAGMA locking_mode = EXCLUSIVE")
+    file.execute("COMMIT")
+    file.execute("PRAGMA locking_mode = NORMAL")
+    file.execute("PRAGMA journal_mode = WAL")
+
+
+def _writes_ahead(file: sqlite3.Connection) -> bool:
+    return file.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 
 def _postgresql(url: URL, patience: float, shared: dict[str, Any]) -> Engine:

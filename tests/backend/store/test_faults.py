@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -144,6 +145,19 @@ def test_a_full_disk_costs_one_transaction(disk: Path) -> None:
     with database.writing() as connection:
         assert facts.keep(connection, KEY, annotation(3, 7)), "what fits is stored"
     database.close()
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_full_disk_refuses_a_new_file_and_leaves_it_unlocked(disk: Path, left: int) -> None:
+    """`left`: blocks for the file and its journal, so that different steps fail."""
+    room = os.statvfs(disk)
+    filling = disk / "filling"
+    filling.write_bytes(bytes((room.f_bavail - left) * room.f_bsize))
+    with pytest.raises(Misconfigured, match="is full: make room") as kept:
+        Database(f"sqlite:///{disk}/anyword.db", PATIENCE)
+    filling.unlink()
+    Database(f"sqlite:///{disk}/anyword.db", PATIENCE).close()
+    del kept  # it refers to the connection that failed, which is to hold no lock even so
 
 
 def test_a_full_disk_of_the_server_costs_one_transaction(postgres: Postgres) -> None:

@@ -156,14 +156,14 @@ def test_after_a_reset_a_basis_may_be_judged_again(database: Database, project: 
 
 def test_of_many_who_claim_at_once_one_learns(url: str) -> None:
     together, outcomes = threading.Barrier(8, timeout=60), []
-    databases = [Database(url) for _ in range(8)]
 
-    def work(number: int, own: Database) -> None:
+    def work(number: int) -> None:
+        own = Database(url)
         together.wait()
         outcomes.append(claimed(own, "1.5", FIVE, str(number)))
         own.close()
 
-    threads = [threading.Thread(target=work, args=each) for each in enumerate(databases)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
