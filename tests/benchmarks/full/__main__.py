@@ -30,16 +30,18 @@ def main() -> int:
     quiet()
     warnings.filterwarnings("ignore", category=FutureWarning)
     device = device_named(options.device)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is to mean float32: convolutions in tensor float err by 1e-3
     half = (torch.float16, torch.bfloat16) if device.type == "cuda" else (torch.bfloat16,)
     kinds = [(dtype, rates(device, dtype)) for dtype in (torch.float32, *half)]
     print(_machine(device), *(_told(dtype, each) for dtype, each in kinds), sep="\n")
     settings = [Setting(device, dtype, each, options.small) for dtype, each in kinds]
+    usual = settings[-1] if device.type == "cuda" else settings[0]
     sections: dict[str, Callable[[], Section]] = {
         "iseg": lambda: iseg.section(settings),
         "inversion": lambda: inversion.section(settings),
-        "sam": lambda: sam.section(settings[-1] if device.type == "cuda" else settings[0]),
-        "geometries": lambda: geometries.section(settings[0]),
-        "tasks": lambda: tasks.section(settings[0]),
+        "sam": lambda: sam.section(usual),
+        "geometries": lambda: geometries.section(usual),
+        "tasks": lambda: tasks.section(usual),
     }
     began, asked = time.perf_counter(), [options.only] if options.only else list(sections)
     missed = sum(_timed(name, sections[name]) for name in asked)

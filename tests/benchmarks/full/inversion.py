@@ -31,7 +31,7 @@ from tests.benchmarks.full.baseline_inversion import CONFIG, Textbook, rate, unf
 from tests.benchmarks.full.measure import Measured, Setting, measured
 from tests.benchmarks.full.rows import Row, Section
 
-STEPS = 2
+STEPS = {"cpu": 2, "cuda": 8}
 OPENING = "a photograph of "
 NOUNS = "cat dog bird horse sheep cow bear car bus train boat plane chair table bottle person".split()
 EXACT, HALF = 1e-3, 0.05  # relative difference of gradients that float32 allows, and half precision
@@ -68,7 +68,8 @@ def stepping(setting: Setting) -> Generator[Row | Figure, None, tuple[float, lis
     for what, taken, other in zip(TEXTBOOKS, theirs, others, strict=False):
         least = floor(backbone, setting) if taken is theirs[0] else None
         yield Row(f"a step of one draw, {setting.type_name} (textbook: {what})", "s", seconds, other, 2.5, least)
-        yield Row("  its memory beyond the weights", "GB", own[-1].grown / 2**30, taken[-1].grown / 2**30, 3)
+        mine, their = (memory(each, setting.device) / 2**30 for each in (own, taken))
+        yield Row("  its memory beyond the weights", "GB", mine, their, 3)
     many = measured(lambda: Ours(backbone, asked(backbone, NOUNS)).step(0), setting.device)
     yield Row("  for 16 phrases of one text (textbook: 16 times, frozen)", "s", many.seconds, 16 * others[0])
     difference = max(apart(own[0].value, taken[0].value) for taken in theirs)
@@ -82,28 +83,41 @@ def stepping(setting: Setting) -> Generator[Row | Figure, None, tuple[float, lis
 
 
 def in_turn(ways: Sequence[Callable[[int], torch.Tensor]], device: torch.device) -> list[Taken]:
-    """So many steps of each way in turn, on the same draws. The quickest tells the time, the last one the memory."""
-    taken = [[measured(partial(way, number), device) for way in ways] for number in range(STEPS - 1)]
+    """So many steps of each way in turn, on the same draws; the quickest tells the time."""
+    last = STEPS[device.type] - 1
+    taken = [[measured(partial(way, number), device, runs=1) for way in ways] for number in range(last)]
     with freed_at_once():
-        taken.append([measured(partial(way, STEPS - 1), device) for way in ways])
+        taken.append([measured(partial(way, last), device, runs=1) for way in ways])
     return [list(each) for each in zip(*taken, strict=True)]
+
+
+def memory(taken: Taken, device: torch.device) -> int:
+    """Bytes by which the last step grew; on a GPU the greatest, as later steps find what the first one has recorded."""
+    return max(each.grown for each in taken) if device.type == "cuda" else taken[-1].grown
 
 
 def whole(backbone: DiffusersBackbone, subject: Subject, setting: Setting, spent: tuple[float, float]) -> Section:
     """Inversions as the presets make them; on a CPU they are added up from what a step and a pass took."""
     config = replace(under(EngineConfig(), "accurate").inversion, still=0.0)
-    step, forward = config.batch * spent[0], 2 * JUDGED_DRAWS * spent[1]
-    what = f"  preset accurate: {config.steps} steps of {config.batch} draws"
-    if setting.device.type == "cuda":
-        taken = [measured(lambda: invert(backbone, subject, config, idle), setting.device) for _ in range(2)]
-        yield Figure(what, taken[-1].seconds, "s", BUDGET)
-    else:
-        yield Figure(f"{what}, added up", config.steps * step + forward, "s", None)
-    last, two = (measured(lambda many=many: clustered(backbone, subject, many), setting.device) for many in (0, 1))  # type: ignore[misc]
     steps = under(EngineConfig(), "balanced").inversion.steps
+    accurate, balanced = f"{config.steps} steps of {config.batch} draws", f"{steps} steps on two views"
+    if setting.device.type == "cuda":
+        yield from _inverted(f"accurate: {accurate}", lambda: invert(backbone, subject, config, idle), setting.device)
+        yield from _inverted(f"balanced: {balanced}", lambda: clustered(backbone, subject, steps), setting.device)
+        return
+    step, forward = config.batch * spent[0], 2 * JUDGED_DRAWS * spent[1]
+    yield Figure(f"  preset accurate: {accurate}, added up", config.steps * step + forward, "s", None)
+    last, two = (measured(lambda many=many: clustered(backbone, subject, many), setting.device) for many in (0, 1))  # type: ignore[misc]
     total = last.seconds + steps * (two.seconds - last.seconds)
-    yield Figure(f"  preset balanced: {steps} steps on two views, added up", total, "s", None)
+    yield Figure(f"  preset balanced: {balanced}, added up", total, "s", None)
     yield Figure("    its memory beyond the weights", two.grown / 2**30, "GB", None)
+
+
+def _inverted(what: str, code: Callable[[], object], device: torch.device) -> Section:
+    first, later = measured(code, device, runs=1), measured(code, device)
+    yield Figure(f"  preset {what}", later.seconds, "s", BUDGET)
+    yield Figure("    the first one, which records its passes", first.seconds, "s", None)
+    yield Figure("    its memory beyond the weights", max(first.grown, later.grown) / 2**30, "GB", None)
 
 
 class Ours:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
-from model.engine import Engine
+from model.locating import locate
+from model.sight import Question
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full.measure import busy, measured
-from tests.benchmarks.full.path import Bench, maps_of, ours, textbook
+from tests.benchmarks.full.path import Bench, ours, textbook
 from tests.benchmarks.full.rows import Row
 
 COUNTS = (1, 2, 4, 8, 16)
-TASKS = (1, 2, 4)
+TASKS = {"cpu": (1, 2, 4), "cuda": (1, 2, 4, 8)}
 
 
 def phrases(bench: Bench) -> Iterator[Row | Figure]:
@@ -28,20 +30,19 @@ def phrases(bench: Bench) -> Iterator[Row | Figure]:
     yield Figure("one more phrase, as a share of the first", slope / spent[COUNTS[0]], "", 1)
 
 
-def tasks(bench: Bench) -> Iterator[Row | Figure]:
-    """Cost by pictures, each with a text of its own."""
+def tasks(bench: Bench, floor: float) -> Iterator[Row | Figure]:
+    """Cost by pictures that are asked about together; floor: seconds of one picture's."""
     wording, device, spent = bench.words(1), bench.setting.device, {}
-    pictures = [np.roll(bench.image, 16 * number, axis=1) for number in range(TASKS[-1])]
+    counts, name = TASKS[device.type], bench.setting.type_name
+    seen = [bench.fresh().see(np.roll(bench.image, 16 * number, axis=1)) for number in range(counts[-1])]
 
-    def located(engine: Engine, count: int) -> None:
-        for picture in pictures[:count]:
-            maps_of(engine.sight, engine.see(picture), wording)
+    def located(count: int) -> None:
+        locate(bench.fresh().sight, [Question(each, wording) for each in seen[:count]], lambda: None)
 
-    for count in TASKS:
-        engine = bench.fresh()
-        spent[count] = measured(lambda engine=engine, count=count: located(engine, count), device).seconds  # type: ignore[misc]
-        yield Row(f"{bench.setting.type_name}: the whole path for {count} tasks", "s", spent[count])
-    engine = bench.fresh()
-    yield Figure("share of the time that the device computes", busy(lambda: located(engine, 2), device), "", 0.85, True)
-    slope = (spent[TASKS[-1]] - spent[TASKS[0]]) / (TASKS[-1] - TASKS[0])
-    yield Figure("one more task, as a share of the first", slope / spent[TASKS[0]], "", 1.05)
+    for count in counts:
+        spent[count] = measured(partial(located, count), device).seconds
+        yield Row(f"{name}: the whole path for {count} tasks", "s", spent[count], floor=count * floor)
+    share = busy(partial(located, counts[-1]), device)
+    yield Figure("share of the time that the device computes", share, "", 0.85, True)
+    slope = (spent[counts[-1]] - spent[counts[0]]) / (counts[-1] - counts[0])
+    yield Figure("one more task, as a share of the first", slope / spent[counts[0]], "", 1.05)

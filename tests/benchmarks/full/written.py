@@ -1,4 +1,4 @@
-"""The same weights as the libraries compute with them."""
+"""The same weights as the libraries compute with them, and passes without recordings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from model.adapters.diffusers_backbone import DiffusersBackbone
+from model.adapters.recorder import Recorder
+
+PLAIN = Recorder(torch.device("cpu"))  # calls what it is given
 
 
 @contextmanager
@@ -15,3 +20,12 @@ def as_written(model: torch.nn.Module) -> Iterator[None]:
     yield
     for module, forward in changed:
         module.forward = forward
+
+
+@contextmanager
+def unrecorded(backbone: DiffusersBackbone) -> Iterator[None]:
+    """A backbone whose passes are computed anew on a GPU, too."""
+    before = backbone.recorder, backbone.text_recorder
+    backbone.recorder = backbone.text_recorder = PLAIN
+    yield
+    backbone.recorder, backbone.text_recorder = before
