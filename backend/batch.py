@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -14,8 +13,7 @@ from backend.problems import Problem
 
 TOGETHER = 4  # tasks that the models may answer at a time; ours: a click waits for a step of all of them
 PICTURE_BYTES = 64_000_000  # decoded, after which a group is closed: large pictures wait in memory alone; ours
-# Groups under way: while the models work on one, the others are fetched, or drawn and encoded. Ours
-ABREAST = min(4, max(2, (os.cpu_count() or 1) // 2))
+ABREAST = 3  # groups under way: while the models work on one, others are fetched, or drawn and encoded; ours, measured
 
 Outcome = dict[str, Any] | Problem
 Ways = Callable[[Sequence[Asked]], Sequence[Find]]

@@ -1,5 +1,7 @@
-"""Passes recorded once for each shape and replayed with one launch (CUDA graphs): a UNet's pass is a thousand kernels,
-and Python takes three times as long to ask for them as a graphics card to run them for one picture.
+"""Passes recorded once for each shape, and replayed with one launch (CUDA graphs).
+
+A UNet's pass is a thousand kernels, and Python takes three times as long to ask for them as a graphics card to run them
+for one picture.
 """
 
 from __future__ import annotations
