@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from model.adapters.recorder import Recorder
 from model.cache import Cache
 from model.errors import OutOfMemory
 
@@ -59,6 +60,7 @@ def give_back(error: BaseException, cache: Cache) -> None:
     """Free what a failed computation still holds, and what is only kept to be quick."""
     traceback.clear_frames(error.__traceback__)  # their local variables hold tensors for as long as the error lives
     cache.clear()
+    Recorder.give_back()
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

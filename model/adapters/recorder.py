@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import torch
 from cachetools import LRUCache
@@ -28,9 +29,21 @@ class Recorder:
     for several threads at once, as the models themselves are not; others may use the device meanwhile.
     """
 
+    _all: ClassVar[WeakSet[Recorder]] = WeakSet()
+
     def __init__(self, device: torch.device) -> None:
         self._recordings: LRUCache[object, Recording] = LRUCache(KEPT)
         self._room = Room() if device.type == "cuda" else None
+        self._all.add(self)
+
+    @classmethod
+    def give_back(cls) -> None:
+        """Give up every recorder's recordings, and with them their memory: what they are asked next is recorded anew.
+
+        A way back that is still to be gone keeps its own.
+        """
+        for each in cls._all:
+            each._recordings.clear()
 
     def __call__(self, name: object, compute: Compute, *given: torch.Tensor) -> Tensors:
         """What a function makes of tensors (B, ...), row by row; where gradients are on, differentiable in those that
@@ -61,7 +74,7 @@ class Recorder:
         try:
             return Recording(compute, given, learning, self._room)
         except torch.OutOfMemoryError:
-            self._recordings.clear()  # whoever tries again with less has their memory, too
+            self.give_back()  # whoever tries again with less has their memory, too
             raise
 
 

@@ -10,10 +10,12 @@ from torch.utils.checkpoint import checkpoint
 
 from model.adapters.diffusers_backbone import load_backbone
 from model.adapters.recorder import KEPT, Recorder
+from model.cache import Cache
 from model.clustering import Views, cluster
 from model.config import EngineConfig
 from model.inversion import Subject, invert
 from model.load import WEIGHTS
+from model.memory import give_back
 from model.presets import under
 from model.values import Phrase, Word
 from model.wording import Sought
@@ -121,6 +123,17 @@ def test_recordings_that_were_not_used_for_long_are_given_up(device: torch.devic
         recorder(number, product, *drawn(device, 1, number))
     assert len(recorder._recordings) == KEPT
     torch.testing.assert_close(recorder(0, product, *drawn(device, 1, 0)), product(*drawn(device, 1, 0)))
+
+
+def test_recordings_are_given_back_where_memory_is_short_and_made_anew(device: torch.device) -> None:
+    recorder, given = Recorder(CUDA), drawn(device, 2, 0)
+    states = given[0].requires_grad_()
+    answer, _ = recorder("product", product, *given)
+    give_back(MemoryError(), Cache(1))
+    assert not recorder._recordings
+    for each in (answer, recorder("product", product, *given)[0]):
+        (gradient,) = torch.autograd.grad(each.exp().sum(), states)
+        torch.testing.assert_close(gradient, torch.autograd.grad(product(*given)[0].exp().sum(), states)[0])
 
 
 def test_inversion_and_clustering_through_recordings_are_those_without(monkeypatch: pytest.MonkeyPatch) -> None:
