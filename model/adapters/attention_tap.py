@@ -133,7 +133,13 @@ class Tapped:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         for layer, processor in zip(self._layers, self._before, strict=True):
             layer.set_processor(processor)
+        if kind not in (None, Enough):
+            self._forget()  # what was read before a failure would stay in memory until the next pass
         return kind is Enough
+
+    def _forget(self) -> None:
+        for tap in self._layers.values():
+            tap.maps = None
 
     def _enough(self) -> bool:
         return self._stop and all(tap.maps is not None for tap in self._layers.values())

@@ -21,10 +21,8 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 CHANNELS, CELLS = 128, 64**2  # ours, measured on two cores with AVX-512: with fewer of either little is gained
 CHUNK = 2**18  # numbers normalised at once, 1 MB
-PARTS, FEW = (
-    64,
-    2**18,
-)  # of a group, each added up by itself on a CUDA device, and numbers that are too few for it; ours
+PARTS = 64  # of a group, each added up by itself on a CUDA device; ours
+FEW = 2**18  # numbers in a group that are too few for it; ours
 
 
 def hasten(vae: AutoencoderKL) -> None:

@@ -216,3 +216,19 @@ def test_texts_of_a_batch_are_read_apart(
             unet(latents, timestep, states)
         for level, expected in zip(levels, attention_of(taken(alone), layers)[0].cross, strict=True):
             assert torch.allclose(level, expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_pass_that_fails_leaves_nothing_in_its_taps_and_the_model_as_it_was(
+    unet: UNet2DConditionModel, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    taps, before = taps_for(unet, layers_of(unet), ()), dict(unet.attn_processors)
+    hook = unet.get_submodule("up_blocks.2").register_forward_hook(fail)
+    with pytest.raises(MemoryError), Tapped(unet, taps):
+        unet(*inputs)
+    hook.remove()
+    assert all(tap.maps is None for tap in taps.values())
+    assert unet.attn_processors == before
