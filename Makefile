@@ -8,6 +8,9 @@ POSTGRES := $(wildcard /usr/lib/postgresql/15/bin/pg_ctl)
 AUDIT = $(VENV)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
 	-r requirements.txt -r requirements-clouds.txt -r requirements-cluster.txt
 CLUSTER := tests/backend/bulk/test_cluster.py
+# Packages are compiled here, on all cores and not by pip on one: where Python may not write byte code, it would compile
+# thousands of files at each start. A few are of another Python's syntax, and nobody imports them.
+COMPILE = -m compileall -qq -j 0
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 # Threads of torch that spin while they wait make a busy machine thirty times slower.
@@ -71,15 +74,18 @@ endif
 $(VENV)/.running: requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+	$(RUN) $(COMPILE) $(VENV)/lib || true
 	touch $@
 
 $(VENV)/.developing: requirements-dev.txt requirements-clouds.txt requirements-cluster.txt $(VENV)/.running
 	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
+	$(RUN) $(COMPILE) $(VENV)/lib || true
 	touch $@
 
 $(LABEL_STUDIO)/.installed: tests/e2e/requirements.txt
 	test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
 	$(LABEL_STUDIO)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r tests/e2e/requirements.txt
+	$(LABEL_STUDIO)/bin/python $(COMPILE) $(LABEL_STUDIO)/lib || true
 	touch $@
 
 clean:
