@@ -8,7 +8,7 @@ import torch
 from backend.samples import clear_scenes
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
-from tests.benchmarks.full.iseg import GREATEST_ERROR, difference
+from tests.benchmarks.full.alike import GREATEST_ERROR, difference
 from tests.benchmarks.full.measure import Setting, measured, quickest
 from tests.benchmarks.full.path import made, ours, textbook
 from tests.benchmarks.full.rows import Row, Section

@@ -6,9 +6,7 @@ weight frozen, a full backward pass through everything. The second is measured i
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -28,6 +26,7 @@ from model.wording import Sought
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
 from tests.benchmarks.full.baseline_inversion import CONFIG, Textbook, rate, unfrozen
+from tests.benchmarks.full.heap import freed_at_once
 from tests.benchmarks.full.measure import Measured, Setting, measured
 from tests.benchmarks.full.rows import Row, Section
 
@@ -35,8 +34,6 @@ STEPS = {"cpu": 2, "cuda": 8}
 OPENING = "a photograph of "
 NOUNS = "cat dog bird horse sheep cow bear car bus train boat plane chair table bottle person".split()
 EXACT, HALF = 1e-3, 0.05  # relative difference of gradients that float32 allows, and half precision
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt
-AT_ONCE, USUAL = 2**22, 2**25  # bytes from which on freed memory goes back; glibc itself comes to the second
 BUDGET = 3.0  # seconds of a whole inversion on a graphics card
 TEXTBOOKS = ("networks frozen", "none frozen")
 Taken = list[Measured[torch.Tensor]]
@@ -139,23 +136,6 @@ class Ours:
         self.optimiser.step()
         assert self.learned.grad is not None
         return self.learned.grad.clone()
-
-
-@contextmanager
-def freed_at_once() -> Iterator[None]:
-    """Have glibc give tensors of 4 MB and more back when they are freed: holes in its heap are nobody's memory.
-
-    Their pages are asked for anew each time, which costs time.
-    """
-    _given_back_from(AT_ONCE)
-    yield
-    _given_back_from(USUAL)
-
-
-def _given_back_from(size: int) -> None:
-    libc = ctypes.CDLL("libc.so.6")
-    for option in (MMAP_THRESHOLD, TRIM_THRESHOLD):
-        libc.mallopt(option, size)
 
 
 def settled(backbone: DiffusersBackbone) -> None:
