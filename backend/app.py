@@ -34,6 +34,7 @@ from backend.pictures.prefetch import Prefetch
 from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
 from backend.prompting.shelf import Shelf
+from backend.rehearsal import Rehearsal
 from backend.routes import Service
 from backend.settings import Settings
 from backend.store.database import Database
@@ -95,6 +96,8 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     recorder = Recorder(brisk, metrics, clerk.wake)
     service = Service(settings, predictions, events, prefetch, recorder)
     device = partial(_device, settings) if load is None else lambda: settings.device or "as given"
+    if load is None:
+        Rehearsal(lane, loader, device).begin(settings.preset_interactive)
     server = Server(version, _models(settings), loader, device, waiting=lambda: lane.depth)
     project_pages = ProjectPages(database, settings, Naming(version, terms.models))
     pages = Pages(server, journal, service.health, project_pages.listed)

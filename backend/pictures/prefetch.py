@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import TTLCache
 
+from backend.idle import when_idle
 from backend.loading import Loader
 from backend.pictures.errands import Errands
 from backend.pictures.images import Images
 from backend.pictures.neighbours import Neighbours, Sight, sight_of
-from model.errors import Superseded
 from model.lane import Lane, Priority
 from model.values import Query
 
@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 MOST_ERRANDS = 8
 LOADING_PATIENCE = 60.0  # seconds that a prefetch waits for the model
-IDLE_PATIENCE = 60.0  # seconds that it waits for the lane to be idle
-ATTEMPTS = 5  # how often a picture is tried that clicks keep interrupting
 AGAIN_SECONDS = 60.0  # how long a task stays open without a new look at its neighbours
 
 
@@ -76,14 +74,8 @@ class Prefetch:
     def _look_ahead(self, opened: Sight, ask: Ask) -> None:
         """See the neighbours of the open task whenever nothing else wants the lane."""
         for sight in self._neighbours.after(opened, ask):
-            for _ in range(ATTEMPTS):
-                if not self._lane.wait_idle(IDLE_PATIENCE):
-                    return
-                try:
-                    self._see(sight, Priority.PREFETCH)
-                    break
-                except Superseded:  # a click came in between: wait for the lane once more
-                    continue
+            if not when_idle(self._lane, partial(self._see, sight, Priority.PREFETCH)):
+                return
 
     def _see(self, sight: Sight, priority: Priority) -> None:
         """Fetch and decode a picture, then have it encoded: a query that asks for nothing does just that."""

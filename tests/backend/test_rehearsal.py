@@ -1,0 +1,104 @@
+"""What is asked ahead of the annotators, on which devices, and that nobody hears of its failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import pytest
+
+from backend.loading import Loader
+from backend.rehearsal import GREY, Rehearsal, questions
+from model.errors import OutOfMemory, Superseded
+from model.lane import Lane, Priority
+from model.values import Answer, Image, Query
+from tests.backend.colour_engine import ready
+
+
+class Listening:
+    """An engine that notes what it is asked; it fails with some errors first."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.asked: list[Query] = []
+        self.errors = list(errors)
+
+    def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
+        assert image is GREY
+        give_way()
+        if self.errors:
+            raise self.errors.pop(0)
+        self.asked.append(query)
+        return Answer(())
+
+    def find_each(
+        self, images: Sequence[Image], query: Query, give_way: Callable[[], None]
+    ) -> tuple[Callable[[], Answer], ...]:
+        return tuple(ready(self.segment(image, query, give_way)) for image in images)
+
+
+@pytest.fixture
+def lane() -> Iterator[Lane]:
+    with closing(Lane(capacity=3)) as lane:
+        yield lane
+
+
+@contextmanager
+def rehearsed(lane: Lane, engine: Listening, device: str = "cuda") -> Iterator[list[Query]]:
+    """What an engine was asked in a rehearsal that has begun, and is over when this ends."""
+    begun = threading.Event()
+
+    def told() -> str:
+        begun.set()
+        return device
+
+    with closing(Rehearsal(lane, Loader(lambda: engine), told)) as rehearsal:
+        rehearsal.begin("balanced")
+        assert begun.wait(5)
+        yield engine.asked
+
+
+def held(lane: Lane, engine: Listening, device: str = "cuda") -> list[Query]:
+    """What an engine was asked in a rehearsal that is over."""
+    with rehearsed(lane, engine, device) as asked:
+        pass
+    return asked
+
+
+def test_a_text_under_the_preset_a_click_and_a_box_are_asked(lane: Lane) -> None:
+    text, click, box = held(lane, Listening())
+    assert (len(text.clauses), text.preset) == (1, "balanced")
+    assert click.hints[0].points
+    assert box.hints[0].box
+
+
+def test_nothing_is_asked_where_nothing_is_recorded(lane: Lane) -> None:
+    assert held(lane, Listening(), "cpu") == []
+
+
+def test_a_question_that_a_click_interrupts_is_asked_again(lane: Lane) -> None:
+    interruption = Superseded("a click came in between", retry_after=1)
+    assert held(lane, Listening(interruption, interruption)) == [*questions("balanced")]
+
+
+def test_nobody_hears_of_a_failure(lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "backend"):
+        assert held(lane, Listening(OutOfMemory("too little memory"))) == []
+    assert "rehearsal: too little memory" in caplog.text
+
+
+def test_it_waits_for_whoever_works(lane: Lane) -> None:
+    started, go, engine = threading.Event(), threading.Event(), Listening()
+
+    def click() -> None:
+        started.set()
+        assert go.wait(5)
+
+    working = threading.Thread(target=lane.run, args=(click, Priority.INTERACTIVE))
+    working.start()
+    assert started.wait(5)
+    with rehearsed(lane, engine) as asked:
+        assert asked == []
+        go.set()
+    working.join(5)
+    assert asked == [*questions("balanced")]
