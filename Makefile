@@ -13,8 +13,9 @@ CLUSTER := tests/backend/bulk/test_cluster.py
 COMPILE = -m compileall -qq -j 0
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-# Threads of torch that spin while they wait make a busy machine thirty times slower.
+# As in backend/threads.py, for what loads torch itself.
 export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 1000
 
 .PHONY: setup demo test lint audit bench bench-full soak e2e browser postgres serve clean
 

@@ -15,6 +15,7 @@ from backend.label_config import LabelConfig
 from backend.predictions import Ask, Predictions
 from backend.problems import Problem
 from backend.settings import Settings, read
+from backend.threads import wait_briefly
 from model.errors import Misconfigured
 
 RUNNER_VARIABLES = {
@@ -37,7 +38,7 @@ def service() -> Predictions:
 
 @cache
 def _created() -> Predictions:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in wsgi.py
+    wait_briefly()
     predictions: Predictions = create_app(settings_of(os.environ)).extensions["anyword"]
     return predictions
 

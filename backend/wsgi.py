@@ -9,9 +9,9 @@ import sys
 from backend import logs
 from backend.app import create_app
 from backend.settings import read
+from backend.threads import wait_briefly
 
-# Before torch is loaded: threads that spin while they wait make a busy machine thirty times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+wait_briefly()
 
 # The lane lets go of the interpreter with every operation of a model, hundreds for a click. With Python's own 5 ms it
 # may wait that long each time until another thread hands it back: a click among many requests took twice as long.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from backend.bulk.service import service
 from backend.loading import Engine
 from backend.predictions import Predictions
 from backend.settings import Settings
+from backend.threads import wait_briefly
 from model.errors import AnywordError
 
 
@@ -30,7 +30,7 @@ class Actor:
 
     def start(self, settings: Settings, load: Callable[[], Engine] | None) -> str:
         """Load the models. Returns what the operator has to change first; empty where all is well."""
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in wsgi.py
+        wait_briefly()
         if settings.local_files_root and not Path(settings.local_files_root).is_dir():
             return "ANYWORD_LOCAL_FILES_ROOT is no folder there: mount it on every node, or leave the setting empty"
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from backend.bulk.service import ledger, service
 from backend.corrections.studio import Description, Studio
 from backend.loading import Engine
 from backend.settings import Settings
+from backend.threads import wait_briefly
 from model.errors import AnywordError, Misconfigured
 
 WRITERS = 4  # predictions that are stored at a time, so that a cluster need not wait for Label Studio; ours
@@ -36,7 +36,7 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
 
     Returns 0 where all went well, 1 where tasks failed or it ended early, 2 where the operator has to change something.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in wsgi.py
+    wait_briefly()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     own = replace(
         settings,
