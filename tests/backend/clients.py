@@ -7,22 +7,31 @@ import io
 from typing import Any
 
 import numpy as np
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image as Pictures
 from werkzeug.test import TestResponse
 
 from backend.app import create_app, model_version
-from backend.loading import Engine
+from backend.loading import Engine, Load
+from backend.page.journal import Journal
 from backend.settings import Settings
 from model.values import Mask
 
 SETTINGS = Settings(image_timeout=1.0, max_body_mb=1, max_image_megapixels=1)
 VERSION = model_version(SETTINGS)
+OPEN: list[Flask] = []  # conftest.py closes them
+
+
+def opened(settings: Settings, load: Load | None = None, journal: Journal | None = None) -> Flask:
+    """An app that is closed after the test, or after the module where one of its fixtures makes it."""
+    OPEN.append(create_app(settings, load, journal))
+    return OPEN[-1]
 
 
 def client_of(engine: Engine, settings: Settings = SETTINGS) -> FlaskClient:
     """A client of an app with this engine."""
-    return create_app(settings, load=lambda: engine).test_client()
+    return opened(settings, load=lambda: engine).test_client()
 
 
 def results(response: TestResponse) -> Any:

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from backend.app import close
+from tests.backend.clients import OPEN
 from tests.backend.site import Site, serving
 
 
@@ -14,8 +17,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The settings' own database is a file in the working folder: each module has one of its own."""
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("apps"))
-    yield
+    with closing_apps():
+        yield
     os.chdir(before)
+
+
+@pytest.fixture(autouse=True)
+def apps() -> Iterator[None]:
+    """Apps end with the test that opened them: threads of theirs would learn, and log, in the midst of others."""
+    with closing_apps():
+        yield
+
+
+@contextmanager
+def closing_apps() -> Iterator[None]:
+    before = len(OPEN)
+    yield
+    while len(OPEN) > before:
+        close(OPEN.pop())
 
 
 @pytest.fixture

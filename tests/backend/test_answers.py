@@ -23,10 +23,10 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from PIL import Image as Pictures
 
 from backend import bitmask, rle
-from backend.app import create_app
 from backend.settings import Settings
 from model.values import Answer, Finding, Image, Mask, Phrase, Query, Segment, Word
 from tests.backend import calls
+from tests.backend.clients import opened
 from tests.backend.colour_engine import ready
 from tests.backend.malformed import MALFORMED, Reply, faults, unpacked
 
@@ -55,7 +55,7 @@ ENGINE = Prepared()
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
-    return create_app(Settings(), lambda: ENGINE).test_client()
+    return opened(Settings(), lambda: ENGINE).test_client()
 
 
 # What may come: any label, any picture, any finding
@@ -188,7 +188,7 @@ def sound(tag: str = "Brush") -> Any:
     half = np.zeros(SIZE, np.bool_)
     half[:3, 1:4] = True
     ENGINE.answer = lambda _: Answer(tuple(Segment(mask, 0.5, clause=0) for mask in (half, ~half)))
-    client = create_app(Settings(), lambda: ENGINE).test_client()
+    client = opened(Settings(), lambda: ENGINE).test_client()
     tasks = [calls.task(1, photo(SIZE, 1))]
     return client.post("/predict", json=calls.predict(tasks, config_of(tag, ["Dog", "Cat"]))).get_json()
 

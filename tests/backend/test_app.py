@@ -10,13 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backend.app import close, create_app, model_version
+from backend.app import close, model_version
 from backend.loading import Engine
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
 from model.values import Answer, Image, Query
 from tests.backend import calls, picture_server
-from tests.backend.clients import SETTINGS, VERSION, client_of, masks, results, status_text
+from tests.backend.clients import SETTINGS, VERSION, client_of, masks, opened, results, status_text
 from tests.backend.colour_engine import COLOURS, ColourEngine, ready
 from tests.backend.log_lines import logged
 
@@ -84,7 +84,7 @@ def test_ready_follows_the_loading_of_the_engine() -> None:
         assert go.wait(5)
         return ColourEngine()
 
-    client = create_app(SETTINGS, load=load).test_client()
+    client = opened(SETTINGS, load=load).test_client()
     assert (client.get("/ready").status_code, client.get("/ready").get_json()["status"]) == (503, "loading")
     assert client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH}).get_json()["model_version"] == VERSION
     go.set()
@@ -96,7 +96,7 @@ def test_a_model_that_does_not_load_is_told_everywhere() -> None:
     def load() -> Engine:
         raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
 
-    client = create_app(SETTINGS, load=load).test_client()
+    client = opened(SETTINGS, load=load).test_client()
     predicted = client.post("/predict", json=calls.predict([calls.task()]))
     setup = client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH})
     reason = "The model did not load: ANYWORD_BACKBONE: there is no folder /weights"
@@ -383,7 +383,7 @@ def test_a_request_whose_prompts_are_gone_asks_for_nothing(client: FlaskClient) 
 
 def test_an_app_that_is_closed_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
-    app = create_app(SETTINGS, load=ColourEngine)
+    app = opened(SETTINGS, load=ColourEngine)
     assert app.test_client().post("/predict", json=calls.predict([calls.task()])).status_code == 200
     close(app)
     left = {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}

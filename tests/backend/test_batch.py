@@ -13,13 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend import batch
-from backend.app import create_app
 from backend.batch import ABREAST, TOGETHER
 from backend.page.journal import Journal
 from model.errors import BadImage, Busy, OutOfMemory
 from model.values import Mask
 from tests.backend import calls
-from tests.backend.clients import SETTINGS, client_of, masks, results
+from tests.backend.clients import SETTINGS, client_of, masks, opened, results
 from tests.backend.colour_engine import COLOURS, ColourEngine
 from tests.backend.log_lines import logged
 from tests.backend.noting_engine import Noting
@@ -103,7 +102,7 @@ def test_a_picture_that_does_not_come_leaves_its_group() -> None:
 )
 def test_of_a_group_that_fails_the_guilty_task_alone_has_no_answer(error: Exception, kind: str) -> None:
     engine, journal = Noting(error=error), Journal()
-    client = create_app(SETTINGS, load=lambda: engine, journal=journal).test_client()
+    client = opened(SETTINGS, load=lambda: engine, journal=journal).test_client()
     with logged(replace(SETTINGS, log_format="json")) as log:
         answers = ask(client, plain(1), calls.task(2, BLACK), plain(3))
     assert [bool(answer) for answer in answers] == [True, False, True]

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from backend.app import create_app
 from backend.settings import Settings
+from tests.backend.clients import opened
 from tests.backend.colour_engine import ColourEngine
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "15"))  # of each kind
@@ -36,7 +36,7 @@ DRAWN = settings(
 
 @pytest.fixture(scope="module")
 def description() -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(Settings(image_timeout=1.0), ColourEngine))
+    return schemathesis.openapi.from_wsgi("/openapi.json", opened(Settings(image_timeout=1.0), ColourEngine))
 
 
 SETUP, PREDICT, EVENT, PICTURE = "/setup", "/predict", "/webhook", "/requests/{number}/{panel}.png"

@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from backend import bitmask, rle
-from backend.app import create_app
 from backend.settings import Settings
 from tests.backend import calls, picture_server
-from tests.backend.clients import client_of, masks, results, status_text
+from tests.backend.clients import client_of, masks, opened, results, status_text
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.configs import RECORDED, A, B, C, D
 
@@ -39,7 +38,7 @@ def client() -> Iterator[FlaskClient]:
     """The real app with an engine that answers by colour, and pictures on the loopback."""
     with picture_server.serving() as url:
         chosen = Settings(label_studio_url=url, image_timeout=1.0, max_image_megapixels=1)
-        yield create_app(chosen, ColourEngine).test_client()
+        yield opened(chosen, ColourEngine).test_client()
 
 
 def ask(client: FlaskClient, route: str, body: Any) -> TestResponse:

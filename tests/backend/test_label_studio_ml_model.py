@@ -16,12 +16,12 @@ from label_studio_sdk.label_interface.objects import PredictionValue
 from werkzeug.exceptions import BadRequest
 
 from backend import label_config, official_runner
-from backend.app import create_app
 from backend.predictions import NOT_REACHED, Predictions
 from backend.problems import Problem
 from backend.settings import Settings
 from model.errors import Misconfigured
 from tests.backend import calls
+from tests.backend.clients import opened
 from tests.backend.colour_engine import ColourEngine
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -31,7 +31,7 @@ BAD = Problem(422, "The task has no picture", "BadImage")
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictions]:
     """The process's service with an engine that answers by colour."""
-    monkeypatch.setattr(official_runner, "create_app", partial(create_app, load=ColourEngine))
+    monkeypatch.setattr(official_runner, "create_app", partial(opened, load=ColourEngine))
     official_runner._created.cache_clear()
     yield official_runner.service()
     official_runner._created.cache_clear()
@@ -87,7 +87,7 @@ def test_a_failed_engine_is_told_in_place_of_a_version() -> None:
     def load() -> ColourEngine:
         raise Misconfigured("there is no such checkpoint")
 
-    predictions: Predictions = create_app(Settings(), load).extensions["anyword"]
+    predictions: Predictions = opened(Settings(), load).extensions["anyword"]
     with pytest.raises(Misconfigured):
         predictions.loader.wait(5)
     with pytest.raises(Misconfigured, match="no such checkpoint"):

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from backend import finder
-from backend.app import create_app
 from backend.loading import CLICKS_ONLY, NOTHING_YET, Engine, Loader
 from model.errors import Busy, Misconfigured
 from model.values import Clause, Hint, Point, Query
 from tests.backend import calls
-from tests.backend.clients import SETTINGS, masks, results
+from tests.backend.clients import SETTINGS, masks, opened, results
 from tests.backend.colour_engine import ColourEngine
 
 CLICK = Query(hints=(Hint((Point(20, 15),)),))
@@ -97,7 +96,7 @@ def test_tells_why_loading_failed(error: Exception, told: str, first: bool, capl
 
 def test_clicks_are_answered_and_texts_wait_while_the_other_models_load(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps()
-    client = create_app(SETTINGS, load=steps).test_client()
+    client = opened(SETTINGS, load=steps).test_client()
     [clicked] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.point(25, 25))))
     [boxed] = results(client.post("/predict", json=calls.predict([calls.task()], context=calls.box(60, 60, 30, 30))))
     [red], [blue] = masks(clicked), masks(boxed)
@@ -122,7 +121,7 @@ def test_clicks_are_answered_and_texts_wait_while_the_other_models_load(monkeypa
 
 def test_a_text_that_waits_for_the_other_models_is_answered_by_them() -> None:
     steps, answers = Steps(), list[int]()
-    client = create_app(SETTINGS, load=steps).test_client()
+    client = opened(SETTINGS, load=steps).test_client()
     request = calls.predict([calls.task()], context=calls.text("red"))
     waiting = threading.Thread(
         target=lambda: answers.append(len(masks(*results(client.post("/predict", json=request)))))
@@ -137,7 +136,7 @@ def test_a_text_that_waits_for_the_other_models_is_answered_by_them() -> None:
 
 def test_a_failure_after_the_first_engine_is_told_everywhere() -> None:
     steps = Steps(Misconfigured("ANYWORD_PARSER: there is no folder /weights"))
-    client = create_app(SETTINGS, load=steps).test_client()
+    client = opened(SETTINGS, load=steps).test_client()
     click = calls.predict([calls.task()], calls.BRUSH, calls.point(25, 25))
     results(client.post("/predict", json=click))
     steps.go.set()

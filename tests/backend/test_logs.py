@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from backend import logs
-from backend.app import close, create_app
+from backend.app import close
 from backend.loading import Engine
 from backend.pictures.errands import Errands
 from backend.process import free_port, running
@@ -26,7 +26,7 @@ from backend.settings import Settings
 from model.errors import OutOfMemory
 from model.values import Answer, Image, Query
 from tests.backend import calls
-from tests.backend.clients import SETTINGS, client_of
+from tests.backend.clients import SETTINGS, client_of, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.log_lines import logged
 from tests.backend.secrets import EVERYTHING, HOOK, SECRETS, guarded, provoke
@@ -62,7 +62,7 @@ def talking(error: Exception | None = None) -> Talking:
 
 
 def app_with(settings: Settings, engine: Engine) -> Flask:
-    return create_app(settings, load=lambda: engine)
+    return opened(settings, load=lambda: engine)
 
 
 def ask(client: FlaskClient, request: str = "abc-1", context: object = None) -> None:

@@ -8,7 +8,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend import samples
-from backend.app import create_app
 from backend.loading import Engine
 from backend.samples import CONFIG, label_of, name_of
 from backend.settings import Settings
@@ -17,6 +16,7 @@ from model.geometry import iou
 from model.load import EnginePaths, load_engine
 from model.values import Mask
 from tests.backend.annotator import Annotator
+from tests.backend.clients import opened
 
 SIDE = 256
 SCENES = samples.clear_scenes(4, SIDE)
@@ -29,7 +29,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> FlaskClient:
-    return create_app(Settings(), lambda: engine).test_client()
+    return opened(Settings(), lambda: engine).test_client()
 
 
 def at_work(client: FlaskClient, scene: Scene) -> Annotator:
@@ -77,7 +77,7 @@ def test_a_restart_in_the_middle_is_not_noticed(client: FlaskClient, engine: Eng
     anna = at_work(client, scene)
     anna.type(name_of(thing))
     anna.save()
-    anna.client = create_app(Settings(), lambda: engine).test_client()
+    anna.client = opened(Settings(), lambda: engine).test_client()
     on = middle(thing.mask)
     found = anna.click(*on, label_of(thing))
     assert holds(found, on)

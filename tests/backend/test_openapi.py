@@ -13,12 +13,11 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from backend import __version__
-from backend.app import create_app
 from backend.openapi import description
 from backend.page.journal import Journal
 from model.errors import Misconfigured
 from tests.backend import calls
-from tests.backend.clients import SETTINGS, client_of
+from tests.backend.clients import SETTINGS, client_of, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.configs import EVERY
 from tests.backend.entries import entry
@@ -31,7 +30,7 @@ CAPABILITIES = {"event": "capabilities"}
 def client() -> FlaskClient:
     journal = Journal()
     journal.record(entry())
-    client = create_app(SETTINGS, ColourEngine, journal).test_client()
+    client = opened(SETTINGS, ColourEngine, journal).test_client()
     while client.get("/ready").status_code != 200:
         pass
     return client
@@ -147,7 +146,7 @@ def test_projects_answer_as_described(tmp_path: Path) -> None:
     store = learned.database(tmp_path)
     learned.teach(store)
     locked = replace(SETTINGS, database=store.name, basic_auth_user="anna", basic_auth_password="secret")
-    client, path, auth = create_app(locked, ColourEngine).test_client(), "/projects/{project}", ("anna", "secret")
+    client, path, auth = opened(locked, ColourEngine).test_client(), "/projects/{project}", ("anna", "secret")
     own = {"Sec-Fetch-Site": "same-origin"}
     for project, status in (("12", 200), (learned.KEY, 200), ("77", 404)):
         answer = client.get(f"/projects/{project}", auth=auth)
@@ -168,7 +167,7 @@ def test_a_failed_start_answers_as_described() -> None:
     def load() -> ColourEngine:
         raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
 
-    client = create_app(SETTINGS, load).test_client()
+    client = opened(SETTINGS, load).test_client()
     described("get", "/ready", client.get("/ready"))
     described("post", "/setup", client.post("/setup", json={"schema": calls.BITMASK}))
 

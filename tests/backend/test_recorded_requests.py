@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from backend.app import create_app
 from backend.settings import Settings
 from tests.backend import picture_server
+from tests.backend.clients import opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.configs import RECORDED, recorded
 
@@ -22,7 +22,7 @@ EVENTS = [name for name in NAMES if name.startswith("webhook-")]
 @pytest.fixture(scope="module")
 def client() -> Iterator[FlaskClient]:
     with picture_server.serving() as url:
-        yield create_app(Settings(label_studio_url=url), ColourEngine).test_client()
+        yield opened(Settings(label_studio_url=url), ColourEngine).test_client()
 
 
 def test_the_recordings_are_there() -> None:

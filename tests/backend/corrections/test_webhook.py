@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from backend.app import create_app
 from backend.settings import Settings
+from tests.backend.clients import opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.corrections.told import event
 
@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def client_of(settings: Settings) -> FlaskClient:
-    return create_app(settings, ColourEngine).test_client()
+    return opened(settings, ColourEngine).test_client()
 
 
 def basic(user: str, password: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ from flask.testing import FlaskClient
 from PIL import Image as Pictures
 
 from backend import configs
-from backend.app import create_app
 from backend.loading import Engine
 from backend.page.journal import Journal, Project
 from backend.page.pages import ago, shown
@@ -20,7 +19,7 @@ from model.errors import Misconfigured
 from model.overlay import BOX, NEGATIVE, POSITIVE
 from model.values import Image
 from tests.backend import calls
-from tests.backend.clients import SETTINGS, VERSION, client_of
+from tests.backend.clients import SETTINGS, VERSION, client_of, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.entries import entry
 from tests.backend.page.html import Page
@@ -38,7 +37,7 @@ def page(client: FlaskClient) -> Page:
 
 def browsing(journal: Journal) -> FlaskClient:
     """A client of a server that is ready."""
-    client = create_app(SETTINGS, ColourEngine, journal).test_client()
+    client = opened(SETTINGS, ColourEngine, journal).test_client()
     while client.get("/ready").status_code != 200:
         pass
     return client
@@ -97,7 +96,7 @@ def test_while_the_models_load_the_page_says_so_and_looks_again() -> None:
         assert go.wait(5)
         return ColourEngine()
 
-    client = create_app(SETTINGS, load).test_client()
+    client = opened(SETTINGS, load).test_client()
     read = page(client)
     assert "loading" in read.text
     assert {"http-equiv": "refresh", "content": "3"} in read.all("meta")
@@ -111,7 +110,7 @@ def test_models_that_did_not_load_are_told_with_the_reason() -> None:
     def load() -> Engine:
         raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
 
-    client = create_app(SETTINGS, load).test_client()
+    client = opened(SETTINGS, load).test_client()
     while client.get("/ready").get_json()["status"] != "failed":
         pass
     assert "The model did not load: ANYWORD_BACKBONE: there is no folder" in page(client).text
@@ -119,7 +118,7 @@ def test_models_that_did_not_load_are_told_with_the_reason() -> None:
 
 def test_models_are_named_without_their_folders() -> None:
     chosen = replace(SETTINGS, backbone="/home/anna/weights/stable-diffusion", device="cuda:1")
-    client = create_app(chosen, ColourEngine).test_client()
+    client = opened(chosen, ColourEngine).test_client()
     while client.get("/ready").status_code != 200:
         pass
     text = page(client).text

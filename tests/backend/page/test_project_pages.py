@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from backend.app import create_app
 from backend.corrections.values import Annotation
 from backend.learning.codec import Learned, encode
 from backend.page.journal import Journal
 from backend.store import facts, projects, revisions, runs, tables
 from backend.store.database import Database
 from backend.store.facts import Basis
-from tests.backend.clients import SETTINGS, VERSION
+from tests.backend.clients import SETTINGS, VERSION, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.page import learned
 from tests.backend.page.html import Page
@@ -39,7 +38,7 @@ def serve(store: Database) -> Callable[..., FlaskClient]:
     def serve(password: tuple[str, str] = ("", "")) -> FlaskClient:
         user, word = password
         settings = replace(SETTINGS, database=store.name, basic_auth_user=user, basic_auth_password=word)
-        return create_app(settings, ColourEngine, Journal()).test_client()
+        return opened(settings, ColourEngine, Journal()).test_client()
 
     return serve
 
