@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePath
@@ -34,7 +35,7 @@ from backend.pictures.prefetch import Prefetch
 from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
 from backend.prompting.shelf import Shelf
-from backend.rehearsal import Rehearsal
+from backend.rehearsal import rehearse
 from backend.routes import Service
 from backend.settings import Settings
 from backend.store.database import Database
@@ -97,7 +98,8 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     service = Service(settings, predictions, events, prefetch, recorder)
     device = partial(_device, settings) if load is None else lambda: settings.device or "as given"
     if load is None:
-        Rehearsal(lane, loader, device).begin(settings.preset_interactive)
+        ahead = partial(rehearse, lane, loader, device, settings.preset_interactive)
+        threading.Thread(target=ahead, name="rehearsal", daemon=True).start()
     server = Server(version, _models(settings), loader, device, waiting=lambda: lane.depth)
     project_pages = ProjectPages(database, settings, Naming(version, terms.models))
     pages = Pages(server, journal, service.health, project_pages.listed)

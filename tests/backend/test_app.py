@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backend.app import close, model_version
+from backend.app import close, create_app, model_version
 from backend.loading import Engine
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
@@ -383,7 +383,7 @@ def test_a_request_whose_prompts_are_gone_asks_for_nothing(client: FlaskClient) 
 
 def test_an_app_that_is_closed_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
-    app = opened(SETTINGS, load=ColourEngine)
+    app = create_app(SETTINGS, load=ColourEngine)
     assert app.test_client().post("/predict", json=calls.predict([calls.task()])).status_code == 200
     close(app)
     left = {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}

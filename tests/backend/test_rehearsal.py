@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
 from backend.loading import Loader
-from backend.rehearsal import GREY, Rehearsal, questions
+from backend.rehearsal import GREY, questions, rehearse
 from model.errors import OutOfMemory, Superseded
 from model.lane import Lane, Priority
 from model.values import Answer, Image, Query
@@ -43,26 +43,10 @@ def lane() -> Iterator[Lane]:
         yield lane
 
 
-@contextmanager
-def rehearsed(lane: Lane, engine: Listening, device: str = "cuda") -> Iterator[list[Query]]:
-    """What an engine was asked in a rehearsal that has begun, and is over when this ends."""
-    begun = threading.Event()
-
-    def told() -> str:
-        begun.set()
-        return device
-
-    with closing(Rehearsal(lane, Loader(lambda: engine), told)) as rehearsal:
-        rehearsal.begin("balanced")
-        assert begun.wait(5)
-        yield engine.asked
-
-
 def held(lane: Lane, engine: Listening, device: str = "cuda") -> list[Query]:
     """What an engine was asked in a rehearsal that is over."""
-    with rehearsed(lane, engine, device) as asked:
-        pass
-    return asked
+    rehearse(lane, Loader(lambda: engine), lambda: device, "balanced")
+    return engine.asked
 
 
 def test_a_text_under_the_preset_a_click_and_a_box_are_asked(lane: Lane) -> None:
@@ -88,7 +72,11 @@ def test_nobody_hears_of_a_failure(lane: Lane, caplog: pytest.LogCaptureFixture)
 
 
 def test_it_waits_for_whoever_works(lane: Lane) -> None:
-    started, go, engine = threading.Event(), threading.Event(), Listening()
+    started, begun, go, engine = threading.Event(), threading.Event(), threading.Event(), Listening()
+
+    def device() -> str:
+        begun.set()
+        return "cuda"
 
     def click() -> None:
         started.set()
@@ -97,8 +85,11 @@ def test_it_waits_for_whoever_works(lane: Lane) -> None:
     working = threading.Thread(target=lane.run, args=(click, Priority.INTERACTIVE))
     working.start()
     assert started.wait(5)
-    with rehearsed(lane, engine) as asked:
-        assert asked == []
-        go.set()
-    working.join(5)
-    assert asked == [*questions("balanced")]
+    rehearsing = threading.Thread(target=rehearse, args=(lane, Loader(lambda: engine), device, "balanced"))
+    rehearsing.start()
+    assert begun.wait(5)
+    assert engine.asked == []
+    go.set()
+    for each in (working, rehearsing):
+        each.join(5)
+    assert engine.asked == [*questions("balanced")]

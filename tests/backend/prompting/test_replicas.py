@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry, Counter
 from werkzeug.test import TestResponse
 
-from backend.app import close
+from backend.app import close, create_app
 from backend.prompting.drafts import Editor
 from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts
@@ -25,7 +25,7 @@ from backend.store.database import Database
 from model.values import Clause, Mask, Query
 from tests.backend import calls
 from tests.backend.annotator import Annotator
-from tests.backend.clients import SETTINGS, opened
+from tests.backend.clients import SETTINGS
 from tests.backend.items import SIZE, box, point, read_prompts
 from tests.backend.pointing_engine import PointingEngine
 from tests.backend.prompting.test_sessions import ACTIONS, BLUE, WITH_BACKGROUND
@@ -75,7 +75,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 def _servers(chosen: list[Any]) -> Iterator[Servers]:
     engine = PointingEngine()
-    apps = [opened(each, load=lambda: engine) for each in chosen]
+    apps = [create_app(each, load=lambda: engine) for each in chosen]
     yield Servers([app.test_client() for app in apps], engine, list(range(len(apps))))
     for app in apps:
         close(app)
