@@ -31,8 +31,9 @@ def snapped(image: Image, mask: Mask, radius: float) -> Mask:
     window = surroundings(mask, int(2 * radius) + 2)
     inside = mask[window]
     height, width = inside.shape
-    drawn = _fitted(image[window], DRAWN)
-    guide, small = _fitted(drawn, WORK), _fitted(inside.astype(np.uint8) * np.uint8(255), WORK)
+    drawn = _resized(image[window], fitted(inside.shape, DRAWN))
+    frame = fitted(inside.shape, WORK)  # one size for both: scaled in two steps, the picture may round to another one
+    guide, small = _resized(drawn, frame), _resized(inside.astype(np.uint8) * np.uint8(255), frame)
     functions = coefficients(guide, small, max(1, round(radius * max(small.shape) / max(height, width))))
     found = mask.copy()
     found[window] = cv2.resize(_applied(functions, drawn), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
@@ -96,10 +97,14 @@ def _applied(functions: Sequence[Numbers], picture: Image) -> Numbers:
     return np.asarray(total)
 
 
-def _fitted(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """A picture or mask made so small that neither side is longer than so many pixels."""
-    scale = longest / max(picture.shape[:2])
-    if scale >= 1:
+def fitted(size: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """The (H, W) of a picture made so small that neither side is longer than `longest` pixels, and none is 0."""
+    scale = min(1.0, longest / max(size[:2]))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) or mask (H, W) made smaller, each pixel the mean of those that it stands for."""
+    if picture.shape[:2] == size:
         return picture
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)

@@ -143,7 +143,8 @@ class Engine:
 
 
 def _answer(sketches: Sequence[Sketch], findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> Answer:
-    return Answer(drawn(sketches), findings, warnings)
+    segments, remarks = drawn(sketches)
+    return Answer(segments, findings, (*warnings, *remarks))
 
 
 def finding_of(located: Located, choices: Sequence[Choice]) -> Finding:

@@ -69,9 +69,12 @@ def _cells(hint: Hint, positive: bool, grid: int, size: tuple[int, int]) -> list
 
 
 def _box_cells(box: Box, grid: int, size: tuple[int, int]) -> Mask:
-    """The cells that a box covers by half or more; of a box smaller than that, the cells it covers most."""
+    """The cells that a box covers by half or more; of a smaller box those it covers most, or that its centre is in."""
     parts = box_mask(box, (grid * PARTS, grid * PARTS), size).reshape(grid, PARTS, grid, PARTS).mean((1, 3))
-    return np.asarray((parts >= min(0.5, parts.max())) & (parts > 0))
+    if parts.any():
+        return np.asarray((parts >= min(0.5, parts.max())) & (parts > 0))
+    x0, y0, x1, y1 = bounds(box, size)
+    return _one_hot(cell_of(float(x0 + x1) / 2, float(y0 + y1) / 2, grid, size), grid)
 
 
 def _one_hot(cell: tuple[int, int], grid: int) -> Mask:
@@ -137,10 +140,16 @@ def check(hint: Hint, size: tuple[int, int]) -> None:
     pointed: tuple[Point | Stroke, ...] = (*hint.points, *hint.strokes)
     if hint.box is None and hint.previous is None and not any(mark.positive for mark in pointed):
         raise BadQuery("only negative points or lines: add one positive point or line on the object")
-    if hint.box is not None and not box_mask(hint.box, (256, 256), size).any():
+    if hint.box is not None and not _meets(hint.box, size):
         raise BadQuery("the box is empty or outside the picture: draw it around the object")
     if hint.previous is not None and not (hint.previous.ndim == 2 and np.isfinite(hint.previous).all()):
         raise BadQuery("the mask to refine is no mask of this picture: start again with one click")
+
+
+def _meets(box: Box, size: tuple[int, int]) -> bool:
+    """Whether a part of a box lies in a picture of `size` (H, W)."""
+    x0, y0, x1, y1 = bounds(box, size)
+    return bool(x0 < x1 and y0 < y1)
 
 
 def _check_inside(name: str, points: list[tuple[float, float]], size: tuple[int, int]) -> None:

@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.box_limits import clipped, inside, limits_of, remark_on
 from model.correction import obedient, refined
 from model.hints import hint_channels, hint_prompts, marks, merged
 from model.locating import Located
 from model.refine import refine
 from model.selection import Choice, best
-from model.shaping import shaped, sheet_of
+from model.shaping import Sheet, shaped, sheet_of
 from model.sight import Question, Seen, Sight
 from model.sketch import Sketch
-from model.values import Candidates, Hint, Segment
+from model.values import Box, Candidates, Hint, Mask, Point, Segment
 from model.wording import Wording
 
 
@@ -29,11 +30,17 @@ def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[L
     sheet, sketches = sheet_of(sight, seen), []
     for number, (hint, prompts) in enumerate(zip(hints, asked, strict=True)):
         choice, meant = answered(sight, seen, hint, located, list(islice(answers, len(prompts))))
-        logits = choice.low_res_mask
+        points, limits = marks(hint, seen.size), limits_of(hint, seen.size)
+        logits = inside(choice.low_res_mask, limits, seen.size)
         phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
         of = partial(Segment, score=choice.score, phrase=phrase, clause=clause, hint=number, low_res_mask=logits)
-        sketches.append(Sketch(partial(shaped, sheet, logits, marks(hint, seen.size)), of))
+        sketches.append(Sketch(partial(_drawn, sheet, choice.low_res_mask, points, limits), of, remark_on(hint)))
     return sketches
+
+
+def _drawn(sheet: Sheet, logits: NDArray[np.float32], points: Sequence[Point], limits: Box | None) -> Mask:
+    mask = shaped(sheet, logits, points)
+    return mask if limits is None else clipped(mask, limits)
 
 
 def answered(

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.label_config import LabelConfig
 from model.errors import BadQuery
-from model.geometry import extent
+from model.geometry import extent, ordered
 from model.values import Box, Hint, Point
 
 Item = Mapping[str, Any]  # one item of a result, as the editor sends it
@@ -38,12 +38,15 @@ def read_point(item: Item, labels: Sequence[str], config: LabelConfig, size: tup
     return Point(*position(value_of(item), "point", size), is_positive(item, labels, config))
 
 
-def position(value: Mapping[str, Any], what: str, size: tuple[int, int]) -> tuple[float, float]:
-    """A place (X, Y) in pixels from one in percent; the far edges belong to the last pixels."""
+def position(value: Mapping[str, Any], what: str, size: tuple[int, int], rim: float = 0.5) -> tuple[float, float]:
+    """A place (X, Y) in pixels from one in percent, `rim` pixels inside the far edges at least.
+
+    By default a click on a far edge belongs to the last pixel.
+    """
     x, y = (_number(value, key, what) for key in ("x", "y"))
     if not (-EDGE <= x <= 100 + EDGE and -EDGE <= y <= 100 + EDGE):
         raise BadQuery(f"the {what} at {x:.4g} %, {y:.4g} % lies outside the picture")
-    return _inside(x, size[1]), _inside(y, size[0])
+    return _inside(x, size[1], rim), _inside(y, size[0], rim)
 
 
 def is_positive(item: Item, labels: Sequence[str], config: LabelConfig) -> bool:
@@ -52,19 +55,22 @@ def is_positive(item: Item, labels: Sequence[str], config: LabelConfig) -> bool:
     return item.get("is_positive") is not False and value_of(item).get("positive") is not False and not unwanted
 
 
-def _inside(percent: float, length: int) -> float:
-    return min(max(percent / 100 * length, 0.0), length - 0.5)
+def _inside(percent: float, length: int, rim: float) -> float:
+    return min(max(percent / 100 * length, 0.0), length - rim)
 
 
 def read_box(item: Item, size: tuple[int, int]) -> Box:
-    """A rectangle; Label Studio turns it clockwise about its top left corner, in pixels."""
+    """A rectangle; Label Studio turns it clockwise about its top left corner, in pixels.
+
+    One that was drawn from right to left or upwards may come with a negative width or height.
+    """
     value = value_of(item)
     check_upright(item)
     x, y, width, height = (_number(value, key, "box") for key in ("x", "y", "width", "height"))
     rotation = _number(value, "rotation", "box") if "rotation" in value else 0.0
     rows, columns = size
     x0, y0 = x / 100 * columns, y / 100 * rows
-    box = Box(x0, y0, x0 + width / 100 * columns, y0 + height / 100 * rows, rotation % 360)
+    box = ordered(Box(x0, y0, x0 + width / 100 * columns, y0 + height / 100 * rows, rotation % 360))
     if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
         raise BadQuery("the box is smaller than a pixel; draw it around the object")
     left, top, right, bottom = extent(box)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pictures
-from PIL import ImageDraw
 
 from backend import rle
 from backend.label_config import LabelConfig
 from backend.prompting.hints import Item, check_upright, is_positive, position, value_of
 from model.errors import BadQuery
+from model.geometry import polygon_mask
 from model.values import Mask, Stroke
 
 Corner = tuple[float, float]  # (X, Y) in pixels
@@ -32,8 +31,7 @@ def read_strokes(item: Item, labels: Sequence[str], config: LabelConfig, size: t
     if "rle" in value:
         lines = middle_lines(rle.decode(value["rle"], size))
     else:
-        line = _line(value, size)
-        lines = middle_lines(_filled(line, size)) if _closed(value) else (_thinned(line),)
+        lines = _around(value, size) if _closed(value) else (_thinned(_line(value, size, rim=0.5)),)
     if not lines:
         raise BadQuery("the stroke is empty; draw it over the object")
     return tuple(Stroke(line, positive) for line in lines)
@@ -85,13 +83,18 @@ def _distance(one: Corner, other: Corner) -> float:
     return float(np.hypot(one[0] - other[0], one[1] - other[1]))
 
 
-def _line(value: Mapping[str, Any], size: tuple[int, int]) -> list[Corner]:
+def _around(value: Mapping[str, Any], size: tuple[int, int]) -> tuple[tuple[Corner, ...], ...]:
+    """Lines along the middle of what a closed line goes round."""
+    return middle_lines(polygon_mask(np.array(_line(value, size, rim=0.0)), size))
+
+
+def _line(value: Mapping[str, Any], size: tuple[int, int], rim: float) -> list[Corner]:
     """The corners of a polygon (pairs) or of a vector (objects with x and y), which the editor gives in percent."""
     listed = value.get("points", value.get("vertices"))
     corners = listed if isinstance(listed, list) else []
     if len(corners) < 2:
         raise BadQuery("a line needs two corners; draw it over the object")
-    return [position(_named(corner), "line", size) for corner in corners]
+    return [position(_named(corner), "line", size, rim) for corner in corners]
 
 
 def _named(corner: object) -> Mapping[str, Any]:
@@ -108,9 +111,3 @@ def _closed(value: Mapping[str, Any]) -> bool:
 def _thinned(line: list[Corner]) -> tuple[Corner, ...]:
     kept = np.linspace(0, len(line) - 1, min(len(line), MOST_CORNERS)).round().astype(int)
     return tuple(line[at] for at in kept)
-
-
-def _filled(line: list[Corner], size: tuple[int, int]) -> Mask:
-    picture = Pictures.new("1", (size[1], size[0]))
-    ImageDraw.Draw(picture).polygon([(int(x), int(y)) for x, y in line], fill=1)
-    return np.array(picture, np.bool_)

@@ -192,7 +192,7 @@ class Memory:
             own = objects(sight, seen, located, reading.offered, self.give_way)
             chosen = exclusive([*own, *reading.rivals], sight.config.selection.overlap)[: len(own)]
             pairs = zip(located, chosen, strict=True)
-            segments = [drawn(sketches(sight, seen, each, choices, True)) for each, choices in pairs]
+            segments = [drawn(sketches(sight, seen, each, choices, True))[0] for each, choices in pairs]
             return tuple(tuple(pack(framed(one.mask, frame)) for one in each) for each in segments)
 
         return _kept(self._shapes, (example.picture, label, content_of(bare)), shape)

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.boundary import snapped, surroundings
 from model.geometry import iou
@@ -51,3 +53,24 @@ def test_surroundings_end_at_the_rim() -> None:
     mask = np.zeros((40, 60), np.bool_)
     mask[2:5, 50:58] = True
     assert surroundings(mask, 4) == (slice(0, 9), slice(46, 60))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 6000), st.integers(1, 6000), st.data())
+def test_a_mask_keeps_its_pictures_size_whatever_the_window(height: int, width: int, data: st.DataObject) -> None:
+    """Windows of every aspect, at every border; long ones are scaled down twice."""
+    height = min(height, 3_000_000 // width)  # both sides at 6,000 would only take longer
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    bottom, right = data.draw(st.integers(top + 1, height)), data.draw(st.integers(left + 1, width))
+    mask = np.zeros((height, width), np.bool_)
+    mask[top:bottom, left:right] = True
+    image = np.where(mask, np.uint8(200), np.uint8(60))[..., None].repeat(3, axis=2)
+    assert snapped(image, mask, data.draw(st.floats(1, 40))).shape == mask.shape
+
+
+@pytest.mark.parametrize("size", [(307, 1100), (24, 2113), (29, 3000), (125, 10000)])
+def test_windows_that_once_rounded_apart_are_drawn(size: tuple[int, int]) -> None:
+    """The picture, scaled in two steps, came to 72 rows; its mask, scaled in one, to 71."""
+    mask = np.zeros(size, np.bool_)
+    mask[2:-2, 5:-5] = True
+    assert iou(snapped(painted(mask), mask, 12), mask) > 0.8

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.geometry import bounds, box_mask, corners, extent, holds, iou
-from model.values import Box
+from model.geometry import bounds, box_mask, corners, extent, grown, holds, iou, ordered, polygon_mask
+from model.values import Box, Point
 
 TURNED = Box(50, 10, 80, 30, rotation=90)  # lies left of its corner
 
@@ -17,13 +17,49 @@ def test_bounds_are_clipped_to_the_picture() -> None:
     assert bounds(Box(-5, -5, 400, 50), (100, 200)).tolist() == [0, 0, 200, 50]
 
 
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 20), st.integers(1, 20))
+@given(st.integers(-5, 40), st.integers(-5, 40), st.integers(1, 20), st.integers(1, 20))
 def test_an_upright_box_covers_its_pixels_exactly(x: int, y: int, width: int, height: int) -> None:
     expected = np.zeros((60, 60), bool)
-    expected[y : y + height, x : x + width] = True
-    covered = box_mask(Box(x, y, x + width, y + height), (60, 60), (60, 60))
-    assert np.count_nonzero(covered ^ expected) <= 2 * (width + height)
-    assert (covered & expected).sum() >= max(expected.sum() - 2 * (width + height), 1)
+    expected[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)] = True
+    assert np.array_equal(box_mask(Box(x, y, x + width, y + height), (60, 60), (60, 60)), expected)
+
+
+@given(st.lists(st.tuples(st.floats(-10, 40), st.floats(-10, 50)), min_size=3, max_size=9))
+def test_a_polygon_covers_the_pixels_whose_centres_it_goes_round(outline: list[tuple[float, float]]) -> None:
+    """Crossings of a ray to the left of each centre, counted one by one: even-odd, however often it crosses itself."""
+    covered = polygon_mask(np.array(outline), (40, 30))
+    for row, column in [(0, 0), (7, 22), (20, 15), (33, 3), (39, 29)]:
+        x, y, inside = column + 0.5, row + 0.5, False
+        for (x0, y0), (x1, y1) in zip(outline, outline[1:] + outline[:1], strict=True):
+            if (y0 <= y) != (y1 <= y):
+                inside ^= x0 + (y - y0) / (y1 - y0) * (x1 - x0) <= x
+        assert covered[row, column] == inside
+
+
+def test_a_turned_square_covers_its_area() -> None:
+    covered = box_mask(Box(50, 10, 90, 50, rotation=45), (100, 100), (100, 100))
+    assert np.count_nonzero(covered) == pytest.approx(1600, rel=0.02)
+
+
+def test_a_box_grows_by_a_share_of_its_sides_along_its_own_axes() -> None:
+    assert grown(Box(10, 10, 110, 20), (), 0.1, 2) == Box(0, 8, 120, 22)
+    turned = grown(Box(50, 10, 90, 30, rotation=90), (), 0.1, 2)  # lies left of its corner, 40 high and 20 wide
+    assert extent(turned) == pytest.approx(np.array([28, 6, 52, 54]))
+
+
+def test_a_box_grows_to_the_points_outside_of_it_alone() -> None:
+    assert grown(Box(10, 10, 20, 20), [Point(15, 15), Point(40, 12)], 0.1, 2) == Box(7, 8, 43, 22)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 200])
+def test_a_box_drawn_backwards_is_put_in_order(rotation: float) -> None:
+    straight = Box(30, 20, 50, 60, rotation)
+    first, _, opposite, _ = corners(straight)
+    backwards = ordered(
+        Box(float(opposite[0]), float(opposite[1]), float(opposite[0]) - 20, float(opposite[1]) - 40, rotation)
+    )
+    assert np.allclose(corners(backwards), corners(straight))
+    assert np.allclose(corners(backwards)[0], first)
 
 
 @pytest.mark.parametrize(

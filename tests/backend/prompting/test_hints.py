@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.geometry import extent, holds
 from model.values import Box, Hint, Point
 from tests.backend.configs import A
 from tests.backend.items import Item, box, point, read, refused
@@ -106,9 +108,22 @@ def test_an_upright_box_is_clipped_to_the_picture() -> None:
     assert read(box(-10, 50, 120, 100)).query.hints == (Hint(box=Box(0, 120, 320, 240)),)
 
 
-@pytest.mark.parametrize(("width", "height"), [(0, 10), (10, 0), (-5, 10), (0.1, 50)])
+@pytest.mark.parametrize(("width", "height"), [(0, 10), (10, 0), (-0.1, 10), (0.1, 50)])
 def test_a_box_without_area_is_refused(width: float, height: float) -> None:
     assert "smaller than a pixel" in refused(box(10, 10, width, height))
+
+
+@pytest.mark.parametrize(("x", "y", "width", "height"), [(30, 10, -20, 40), (10, 50, 20, -40), (30, 50, -20, -40)])
+def test_a_box_drawn_backwards_has_its_corners_put_in_order(x: float, y: float, width: float, height: float) -> None:
+    assert read(box(x, y, width, height)).query.hints == (Hint(box=Box(32, 24, 96, 120)),)
+
+
+def test_a_turned_box_drawn_backwards_covers_what_was_drawn() -> None:
+    """Turned by 90 degrees, its width runs downwards and its height to the left."""
+    (hint,) = read(box(50, 50, -25, 100 / 6, rotation=90)).query.hints
+    assert hint.box is not None
+    assert extent(hint.box) == pytest.approx(np.array([120, 40, 160, 120]))
+    assert holds(hint.box, 121, 41)
 
 
 def test_a_box_without_width_is_refused() -> None:

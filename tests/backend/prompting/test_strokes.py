@@ -181,3 +181,10 @@ def test_negative_strokes_outside_belong_to_every_box() -> None:
 )
 def test_a_stroke_that_cannot_be_read_is_told(item: Item, said: str) -> None:
     assert said in refused(item, xml=SCRIBBLE)
+
+
+def test_a_polygon_holds_the_pixels_whose_centres_it_goes_round() -> None:
+    """Around 2 x 2 pixels: libraries that fill their own outline make 3 x 3 of it, and its middle another pixel."""
+    left, right, top, bottom = 100 * 10 / SIZE[1], 100 * 12 / SIZE[1], 100 * 10 / SIZE[0], 100 * 12 / SIZE[0]
+    (stroke,) = strokes_of(polygon([left, top], [right, top], [right, bottom], [left, bottom]))
+    assert stroke.corners == ((10.5, 10.5),)

@@ -1,0 +1,97 @@
+"""An answer to a box stays inside the box, as far as the annotator's points allow."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from model.box_limits import NEARLY_WHOLE, NOTHING_INSIDE, clipped, inside, limits_of, remark_on
+from model.embedded import scenes
+from model.engine import Engine
+from model.evaluation.questions import click
+from model.geometry import bounds, box_mask, grown
+from model.values import Box, Hint, Point, Query, Stroke
+
+SIZE = (100, 120)
+EVERYTHING = np.ones(SIZE, np.bool_)
+
+
+def test_the_limits_are_the_box_and_a_tenth_of_each_side() -> None:
+    kept = clipped(EVERYTHING, limits_of(Hint(box=Box(40, 20, 80, 30)), SIZE) or Box(0, 0, 0, 0))
+    rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (18, 31, 36, 83)
+    assert np.count_nonzero(kept) == 14 * 48
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Hint((Point(110, 25),), Box(40, 20, 80, 30)),
+        Hint(box=Box(40, 20, 80, 30), strokes=(Stroke(((60, 25), (110, 25))),)),
+    ],
+)
+def test_positive_marks_outside_widen_the_limits(hint: Hint) -> None:
+    limits = limits_of(hint, SIZE)
+    assert limits is not None
+    assert clipped(EVERYTHING, limits)[25, 100]
+
+
+def test_negative_points_outside_do_not_widen_the_limits() -> None:
+    limits = limits_of(Hint((Point(110, 25, positive=False),), Box(40, 20, 80, 30)), SIZE)
+    assert limits == grown(Box(40, 20, 80, 30), (), 0.1, 2)
+
+
+def test_a_hint_without_a_box_has_no_limits() -> None:
+    assert limits_of(Hint((Point(5, 5),)), SIZE) is None
+
+
+def test_a_turned_box_limits_along_its_own_axes() -> None:
+    limits = limits_of(Hint(box=Box(60, 10, 100, 30, rotation=45)), SIZE)
+    assert limits is not None
+    assert np.array_equal(clipped(EVERYTHING, limits), box_mask(limits, SIZE, SIZE))
+
+
+def test_logits_outside_the_limits_are_off_the_object() -> None:
+    logits = np.full((12, 12), 3, np.float32)
+    kept = inside(logits, Box(20, 20, 60, 60), SIZE)
+    assert np.count_nonzero(kept > 0) == 16
+    assert inside(logits, None, SIZE) is logits
+
+
+def test_an_empty_box_and_a_click_on_everything_are_remarked_on() -> None:
+    box, points = Hint(box=Box(1, 1, 5, 5)), Hint((Point(3, 3),))
+    assert remark_on(box)(~EVERYTHING) == NOTHING_INSIDE
+    assert remark_on(points)(EVERYTHING) == NEARLY_WHOLE
+    assert not remark_on(box)(EVERYTHING)
+    assert not remark_on(points)(box_mask(Box(0, 0, 100, 90), SIZE, SIZE))
+
+
+BOXES = st.builds(
+    lambda x, y, side, turn: Box(x, y, x + side, y + side / 2, turn),
+    st.floats(0, 250), st.floats(0, 250), st.floats(4, 120), st.floats(0, 360),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(3_500_000, 3_500_005), BOXES)
+def test_no_pixel_of_an_answer_lies_outside(engine: Engine, seed: int, box: Box) -> None:
+    hint = Hint(box=box)
+    assume(bool(np.ptp(bounds(box, (256, 256)).reshape(2, 2), axis=0).all()))  # a part of it lies in the picture
+    limits = limits_of(hint, (256, 256))
+    assert limits is not None
+    answer = engine.segment(scenes.draw(seed, 256).image, Query(hints=(hint,)))
+    allowed = box_mask(limits, (256, 256), (256, 256))
+    assert all(not (segment.mask & ~allowed).any() for segment in answer.segments)
+    assert answer.segments or NOTHING_INSIDE in answer.warnings
+
+
+def test_a_click_after_a_box_does_not_bring_back_what_was_cut_off(engine: Engine) -> None:
+    scene = scenes.draw(3_500_003, 256)
+    spot = click(scene.objects[-1].mask)
+    box = Box(spot.x - 6, spot.y - 6, spot.x + 6, spot.y + 6)  # inside the object: SAM's mask is larger
+    (first,) = engine.segment(scene.image, Query(hints=(Hint(box=box),))).segments
+    again = Hint((Point(spot.x, spot.y),), box, previous=first.low_res_mask)
+    (second,) = engine.segment(scene.image, Query(hints=(again,))).segments
+    limits = limits_of(again, (256, 256))
+    assert limits is not None
+    assert not (second.mask & ~box_mask(limits, (256, 256), (256, 256))).any()
