@@ -1,6 +1,7 @@
 """Masks as Label Studio's <Bitmask> keeps them: a PNG in a data URI.
 
-Label Studio 1.23 reads the alpha channel, newer editors the red one; white on transparent serves both.
+Label Studio 1.23 reads the alpha channel, newer editors the red one, other readers (its SDK, OpenCV, Pillow's grey)
+brightness. Opaque white on transparent black means the same to all of them.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from model.values import Mask
 PREFIX = "data:image/png;base64,"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PALETTE = 3  # colour type
-WHITE = b"\xff\xff\xff"
+BLACK, WHITE = b"\0\0\0", b"\xff\xff\xff"
 THRESHOLD = 128
 MAX_PIXELS = 100_000_000  # a PNG of a few kilobytes can claim any size
 
 
 def encode(mask: Mask) -> str:
-    """The mask (H, W) as a PNG data URI of one bit a pixel: white where the mask is, transparent elsewhere.
+    """The mask (H, W) as a PNG data URI of one bit a pixel: opaque white on transparent black.
 
     Written by hand, as Pillow goes by way of one byte a pixel: at 12 megapixels 12 ms in place of 40.
     """
@@ -33,7 +34,7 @@ def encode(mask: Mask) -> str:
     lines = np.pad(np.packbits(mask, axis=1), ((0, 0), (1, 0)))  # each line begins with its filter, 0 for none
     header = struct.pack(">IIBBBBB", width, height, 1, PALETTE, 0, 0, 0)
     pixels = zlib.compress(lines.tobytes())
-    chunks = {b"IHDR": header, b"PLTE": WHITE * 2, b"tRNS": b"\0", b"IDAT": pixels, b"IEND": b""}
+    chunks = {b"IHDR": header, b"PLTE": BLACK + WHITE, b"tRNS": b"\0", b"IDAT": pixels, b"IEND": b""}
     file = SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks.items())
     return PREFIX + base64.b64encode(file).decode("ascii")
 
@@ -70,4 +71,4 @@ def decode(uri: str) -> Mask:
 def _ours(picture: Picture.Image) -> bool:
     """Whether a picture has two colours of which the first is transparent: then its indices are the mask."""
     palette = picture.palette
-    return picture.info.get("transparency") == 0 and palette is not None and len(palette.palette) == len(WHITE * 2)
+    return picture.info.get("transparency") == 0 and palette is not None and len(palette.palette) == len(BLACK + WHITE)

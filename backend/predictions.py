@@ -16,6 +16,7 @@ from backend.label_config import LabelConfig
 from backend.learning.teaching import InForce
 from backend.loading import Loader
 from backend.page.journal import Journal, Occasion, entry_of
+from backend.pictures.decoding import Picture
 from backend.pictures.images import Images
 from backend.problems import Problem, problem
 from backend.prompting import drafts, prompts
@@ -31,6 +32,7 @@ from model.values import Image
 logger = logging.getLogger(__name__)
 
 LONGEST_NAME = 200  # characters of a project's or a task's name
+SIDES = ("height", "width")
 NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks without a prediction", "NotReached", 1)
 
 
@@ -119,7 +121,8 @@ class Predictions:
             raise Busy(STOPPING, retry_after=10)
         started = time.monotonic()
         with self.watch.stage("fetch"):
-            image = self._image(task, ask)
+            picture = self._picture(task, ask)
+            image = picture.pixels
         with self.watch.stage("prompt"):
             size = (image.shape[0], image.shape[1])
             said = prompts.read(ask.context, ask.config, size)
@@ -127,6 +130,7 @@ class Predictions:
             request = in_force.taught(asked, ask.config)
         find = yield self._asked(task, image, request, turn, ask.until)
         answer = find()
+        answer = replace(answer, warnings=(*picture.notes, *answer.warnings))
         with self.watch.stage("encode"):
             if not request.interactive:
                 answer = accepted.without_doubles(answer, request, task, ask.config)
@@ -155,11 +159,11 @@ class Predictions:
             return prompts.pre_annotation(ask.config), None
         return self.sessions.fuse(_place(task, ask), said, drafts.read(task, ask.config, size), size)
 
-    def _image(self, task: Any, ask: Ask) -> Image:
+    def _picture(self, task: Any, ask: Ask) -> Picture:
         url = _address(task, ask.config)
         if not url:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
-        return self.images.load(url, task_id=task.get("id"), hostname=ask.hostname)
+        return self.images.picture(url, task_id=task.get("id"), hostname=ask.hostname, size=_seen_size(ask.context))
 
     def _asked(self, task: Any, image: Image, request: Request, turn: Turn | None, until: float) -> Asked:
         preset = self.preset_interactive if request.interactive else self.preset_batch
@@ -175,6 +179,16 @@ def event_of(context: object) -> object:
 
 def _interactive(context: object) -> bool:
     return isinstance(context, Mapping) and bool(context.get("result"))
+
+
+def _seen_size(context: object) -> tuple[int, int] | None:
+    """The (H, W) of the picture that a prompt was made on, where its items say."""
+    items = context.get("result") if isinstance(context, Mapping) else None
+    for item in items if isinstance(items, list) else ():
+        height, width = (item.get(f"original_{side}") if isinstance(item, Mapping) else None for side in SIDES)
+        if isinstance(height, int) and isinstance(width, int):
+            return height, width
+    return None
 
 
 def _place(task: Any, ask: Ask) -> Place:

@@ -46,7 +46,8 @@ def problem(error: Exception) -> Problem:
     """Find the answer to an error; one that nobody foresaw gets an id here and its trace in the log."""
     if isinstance(error, AnywordError):
         retry_after = error.retry_after if isinstance(error, Busy) else None
-        return Problem(STATUSES[type(error)], str(error), type(error).__name__, retry_after)
+        kind = next(each for each in type(error).__mro__ if each in STATUSES)
+        return Problem(STATUSES[kind], str(error), kind.__name__, retry_after)
     if isinstance(error, HTTPException):
         return Problem(error.code or 500, error.description or error.name, "HTTP")
     if isinstance(error, ParseException):  # gunicorn reads a body where the app asks for it
@@ -55,4 +56,4 @@ def problem(error: Exception) -> Problem:
         return Problem(STATUSES[OutOfMemory], NO_MEMORY, OutOfMemory.__name__)
     ticket = uuid.uuid4().hex[:12]
     logger.error("Unexpected error %s", ticket, exc_info=error)
-    return Problem(500, f"Unexpected error {ticket}: the log of the server tells more", "Unexpected")
+    return Problem(500, f"Unexpected error {ticket}: try again, on another picture too; if it stays, give this number to whoever runs the server", "Unexpected")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image as Picture
+from PIL import Image as Pillow
 from PIL import ImageOps
 
+from backend.pictures.file_format import repaired, unserved
 from model.errors import BadImage
 from model.values import Image
 
@@ -21,21 +23,55 @@ MOST_SCANS = 50
 MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # of a JPEG; those left out have no length
 END, SCAN = b"\xd9", b"\xda"
 
+CONVERT = "a format that is not served: convert it to JPEG or PNG"
+NOT_SERVED = {
+    "HTML": "image: the address leads to a page in HTML, not to a picture: to a login or error page, or to a viewer",
+    "JSON": "image: the address leads to a JSON document, not to a picture",
+    "XML": "image: the address leads to an XML document, not to a picture",
+}
+
 # One picture can make Pillow warn 65,000 times, each time of something else, and Python remembers every one.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode(data: bytes, max_pixels: int) -> Image:
-    """The picture (H, W, 3) RGB in a file's bytes: upright, 8 bits, on white where it is transparent.
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels (H, W, 3) RGB: upright, 8 bits, on white where they are transparent; and what to tell an annotator."""
+
+    pixels: Image
+    notes: tuple[str, ...] = ()
+
+
+class Damaged(Exception):
+    """Pillow cannot decode a file."""
+
+
+def decode(data: bytes, max_pixels: int) -> Picture:
+    """The picture in a file's bytes; what browsers overlook is mended and noted.
 
     Raises BadImage for more pixels than `max_pixels`, before any of them is decoded, and for what is no picture.
     """
+    if name := unserved(data):
+        raise BadImage(NOT_SERVED.get(name, f"image: the file is {name}, {CONVERT}"))
     try:
-        picture = Picture.open(io.BytesIO(data), formats=FORMATS)
-    except (Picture.DecompressionBombError, Picture.DecompressionBombWarning) as error:
+        return Picture(_decoded(data, max_pixels))
+    except Damaged as error:
+        mended = repaired(data)
+        if mended is None:
+            raise BadImage(str(error)) from error
+    try:
+        return Picture(_decoded(mended.data, max_pixels), (mended.note,))
+    except Damaged as error:
+        raise BadImage(str(error)) from error
+
+
+def _decoded(data: bytes, max_pixels: int) -> Image:
+    try:
+        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise BadImage(f"image: more than {max_pixels / MEGA:g} megapixels") from error
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        raise BadImage("image: the file is damaged or no picture") from error
+        raise Damaged("image: the file is damaged or no picture") from error
     if picture.width * picture.height > max_pixels:
         raise BadImage(
             f"image: {picture.width} x {picture.height} pixels are more than {max_pixels / MEGA:g} megapixels"
@@ -46,7 +82,7 @@ def decode(data: bytes, max_pixels: int) -> Image:
         ImageOps.exif_transpose(picture, in_place=True)
         return np.array(_as_rgb(picture))
     except Exception as error:
-        raise BadImage("image: the file is damaged") from error
+        raise Damaged("image: the file is damaged or cut off: upload it again") from error
 
 
 def scans(data: bytes) -> int:
@@ -59,11 +95,11 @@ def scans(data: bytes) -> int:
     return found
 
 
-def _as_rgb(picture: Picture.Image) -> Picture.Image:
+def _as_rgb(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Picture.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
+        picture = Pillow.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
     if not picture.has_transparency_data:
         return picture if picture.mode == "RGB" else picture.convert("RGB")
-    ground = Picture.new("RGBA", picture.size, "white")
+    ground = Pillow.new("RGBA", picture.size, "white")
     ground.alpha_composite(picture.convert("RGBA"))
     return ground.convert("RGB")

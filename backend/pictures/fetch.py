@@ -21,7 +21,6 @@ from model.errors import BadImage
 
 CHUNK = 1 << 16
 MAX_REDIRECTS = 5
-CONTENT_TYPES = ("image/", "application/octet-stream", "binary/octet-stream")
 LOGIN_PATH = "/user/login/"
 
 Authorize = Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -47,8 +46,11 @@ class Web:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, self.pinned)
 
-    def get(self, url: str, kinds: tuple[str, ...] = CONTENT_TYPES, announced: str = "") -> bytes:
-        """The body behind an address, redirects followed; `kinds` are the beginnings of content types that are taken.
+    def get(self, url: str, kinds: tuple[str, ...] = (), announced: str = "") -> bytes:
+        """The body behind an address, redirects followed.
+
+        `kinds` are the beginnings of content types that are taken. None are looked at by default: servers say
+        `text/plain` of pictures, and browsers go by the file.
 
         `announced` is Label Studio's own word for its address, which may be private where none is configured. Raises
         BadImage for anything but a body of such a kind and of legal size, in time, from a host that is open to us.
@@ -126,7 +128,7 @@ class Web:
         if response.status_code != HTTPStatus.OK:
             raise BadImage(self._refusal(response.status_code, url, own))
         content_type = response.headers.get("Content-Type", "").lower()
-        if content_type and not content_type.startswith(kinds):
+        if kinds and content_type and not content_type.startswith(kinds):
             raise BadImage(f"image: {shown(url)} is no picture but {content_type.partition(';')[0][:60]}")
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
@@ -163,6 +165,8 @@ class Web:
     def _refusal(self, status: int, url: str, own: bool) -> str:
         """What the server said, and what to do about it where the key is in question."""
         said = f"image: {status:d} from {shown(url)}"
+        if status == HTTPStatus.NOT_FOUND and (prefix := self._missing_prefix(url)):
+            return f"{said}: add {prefix} to ANYWORD_LABEL_STUDIO_URL if Label Studio is served below that path"
         if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return said
         if not self.hostname:
@@ -172,6 +176,12 @@ class Web:
         if not own:
             return f"{said}, which gets no key because it is not ANYWORD_LABEL_STUDIO_URL"
         return f"{said}, {'check' if self.key else 'set'} ANYWORD_LABEL_STUDIO_API_KEY"
+
+    def _missing_prefix(self, url: str) -> str:
+        """The sub-path before Label Studio's own paths in an address, where the configured address has none."""
+        own = self._is_own(url) and not split(self.hostname).path.strip("/")
+        before, found, _ = split(url).path.partition("/data/")
+        return before if own and found else ""
 
 
 def _with_key(header: str) -> Authorize:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from backend.pictures.addresses import Reach
 from backend.pictures.buckets import Buckets, Location
-from backend.pictures.decoding import decode
+from backend.pictures.decoding import Picture, decode
 from backend.pictures.fetch import Web
-from backend.pictures.local_files import local_file, local_path
+from backend.pictures.local_files import MissingFile, find_local_file, is_served
 from backend.pictures.picture_cache import PictureCache, PictureFile
 from backend.pictures.urls import origin
 from model.errors import BadImage
@@ -61,14 +61,27 @@ class Images:
         pictures in cloud storage. The array is read-only, as others may look at it too: a picture is fetched and
         decoded once for all who ask. Raises BadImage with a message for the annotator or the operator.
         """
-        return self.cache.get(self._file(url.strip(), task_id, hostname or ""))
+        return self.picture(url, task_id=task_id, hostname=hostname).pixels
+
+    def picture(
+        self, url: str, *, task_id: int | None = None, hostname: str | None = None, size: tuple[int, int] | None = None
+    ) -> Picture:
+        """The picture behind the address as `load` gives it, with what to tell an annotator.
+
+        `size`: the (H, W) that the asker sees. Where the kept picture has another, its file was replaced and is read
+        again, once.
+        """
+        file = self._file(url.strip(), task_id, hostname or "")
+        found = self.cache.get(file)
+        if size is not None and found.pixels.shape[:2] != size and self.cache.forget(file.address, found):
+            return self.cache.get(file)
+        return found
 
     def _file(self, url: str, task_id: int | None, hostname: str) -> PictureFile:
         scheme = _scheme(url)
         server = _with_scheme(self.source.hostname or hostname)
         if scheme == "data":
-            address = hashlib.blake2b(url.encode(errors="replace"), digest_size=16).hexdigest()
-            return PictureFile(f"data:{address}", "itself", partial(_data_uri, url, self.source.max_bytes))
+            return _inline(url, self.source.max_bytes)
         if self.buckets.hold(url):
             return PictureFile(url, None, partial(self.buckets.get, url))
         if scheme in CLOUD_SCHEMES:
@@ -80,10 +93,29 @@ class Images:
             url = _path_and_query(url)
         elif scheme not in ("", "file"):
             raise BadImage(NEITHER)
-        path = local_path(url, self.source.local_files_root)
-        if path is not None:
-            return local_file(path, self.source.local_files_root, self.source.max_bytes)
-        return self._on_web(_on_server(server, url), server)
+        return self._on_studio(url, server)
+
+    def _on_studio(self, url: str, server: str) -> PictureFile:
+        try:
+            local = find_local_file(url, self.source.local_files_root, self.source.max_bytes)
+        except MissingFile as missing:
+            if not (server and is_served(url)):
+                raise
+            return self._asked_for(url, server, missing)
+        return local or self._on_web(_on_server(server, url), server)
+
+    def _asked_for(self, url: str, server: str, missing: MissingFile) -> PictureFile:
+        """A file that is missing below the root may lie where Label Studio looks: it is asked."""
+        file = self._on_web(_on_server(server, url), server)
+
+        def read() -> bytes:
+            try:
+                return file.read()
+            except BadImage as error:
+                said = str(error).removeprefix("image: ")
+                raise BadImage(f"{missing}, and Label Studio does not give it: {said}") from error
+
+        return replace(file, read=read)
 
     def _on_web(self, url: str, server: str) -> PictureFile:
         return PictureFile(url, None, partial(self.web.get, url, announced=server))
@@ -124,9 +156,14 @@ def _presign_path(uri: str, task_id: int | None) -> str:
     return f"/tasks/{task_id}/presign/?fileuri={base64.urlsafe_b64encode(uri.encode(errors='replace')).decode()}"
 
 
+def _inline(uri: str, max_bytes: int) -> PictureFile:
+    address = hashlib.blake2b(uri.encode(errors="replace"), digest_size=16).hexdigest()
+    return PictureFile(f"data:{address}", "itself", partial(_data_uri, uri, max_bytes))
+
+
 def _data_uri(uri: str, max_bytes: int) -> bytes:
     head, comma, body = uri.partition(",")
-    if not comma or not head.lower().startswith(("data:image/", "data:application/octet-stream")):
+    if not comma:
         raise BadImage("image: the data URI holds no picture")
     if len(body) * 3 // 4 > max_bytes:
         raise BadImage(f"image: the data URI is larger than {max_bytes / MEGA:g} MB")

@@ -16,6 +16,33 @@ MEGA = 1_000_000
 AS_IT_WAS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # not a link or a pipe that took its place meanwhile
 
 
+class MissingFile(BadImage):
+    """There is no such file below the root."""
+
+
+def is_served(url: str) -> bool:
+    """Whether Label Studio itself serves an address from its local files."""
+    return url.partition("?")[0].endswith(LOCAL_FILES)
+
+
+def find_local_file(url: str, root: str, most: int) -> PictureFile | None:
+    """The file below a root that an address means, with at most `most` bytes; None where it means no local file.
+
+    Windows writes paths with backslashes: the path is taken as it stands first, then with slashes. Raises MissingFile,
+    and BadImage for a file outside the root or one that is too large.
+    """
+    path = local_path(url, root)
+    if path is None:
+        return None
+    try:
+        return local_file(path, root, most)
+    except MissingFile:
+        slashed = Path(root, str(path)[len(root) :].replace("\\", "/").lstrip("/"))
+        if slashed == path:
+            raise
+        return local_file(slashed, root, most)
+
+
 def local_path(url: str, root: str) -> Path | None:
     """The file that an address means, if a root is configured and it names one; it may still lie outside the root."""
     if not root or "\0" in unquote(url):
@@ -32,16 +59,16 @@ def local_path(url: str, root: str) -> Path | None:
 def local_file(path: Path, root: str, most: int) -> PictureFile:
     """A file below the root, links followed, with at most so many bytes; anything else raises BadImage."""
     name = "".join(letter if letter.isprintable() else "?" for letter in path.name)[:100]
-    missing = f"image: there is no file {name} in ANYWORD_LOCAL_FILES_ROOT"
+    missing = MissingFile(f"image: there is no file {name} in ANYWORD_LOCAL_FILES_ROOT")
     try:
         file = Path(os.path.realpath(path))  # `Path.resolve` raises for a ring of links
         if not file.is_relative_to(os.path.realpath(root)):
             raise BadImage(f"image: {name} lies outside ANYWORD_LOCAL_FILES_ROOT")
         state = file.stat()
     except (OSError, ValueError) as error:
-        raise BadImage(missing) from error
+        raise missing from error
     if not stat.S_ISREG(state.st_mode):  # a pipe or a device would be read for ever
-        raise BadImage(missing)
+        raise missing
     if state.st_size > most:
         raise BadImage(_too_large(name, most))
     version = (state.st_mtime_ns, state.st_size, state.st_ino)

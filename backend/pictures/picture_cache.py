@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
+from backend.pictures.decoding import Picture
 from model.fingerprint import freeze
-from model.values import Image
 
 FRESH_SECONDS = 60.0  # how long a picture from the web is taken to be unchanged
 
@@ -31,7 +32,7 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    image: Image
+    picture: Picture
     digest: bytes  # of the file
     version: object
     read_at: float  # by the clock
@@ -41,11 +42,11 @@ class PictureCache:
     """Frozen pictures (H, W, 3) within a budget in bytes, the least recently used go first; threads may share it."""
 
     def __init__(
-        self, budget: int, decode: Callable[[bytes], Image], clock: Callable[[], float] = time.monotonic
+        self, budget: int, decode: Callable[[bytes], Picture], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._decode, self._clock = decode, clock
-        self._kept: LRUCache[str, _Kept] = LRUCache(budget, getsizeof=lambda kept: kept.image.nbytes)
-        self._reading: dict[str, Future[Image]] = {}
+        self._kept: LRUCache[str, _Kept] = LRUCache(budget, getsizeof=lambda kept: kept.picture.pixels.nbytes)
+        self._reading: dict[str, Future[Picture]] = {}
         self._lock = threading.Lock()
         self.found, self.missed = 0, 0  # how often a picture was there, and how often it had to be read
 
@@ -54,13 +55,22 @@ class PictureCache:
         """What the kept pictures take."""
         return int(self._kept.currsize)
 
-    def get(self, file: PictureFile) -> Image:
+    def forget(self, address: str, picture: Picture) -> bool:
+        """Let go of a picture that its file no longer shows; whether it was still kept."""
+        with self._lock:
+            kept = self._kept.get(address)
+            if kept is None or kept.picture is not picture:
+                return False
+            del self._kept[address]
+            return True
+
+    def get(self, file: PictureFile) -> Picture:
         """The picture in a file; raises what reading or decoding raises, for everybody who waits for it."""
         with self._lock:
             kept = self._kept.get(file.address)
             if kept is not None and self._is_fresh(kept, file):
                 self.found += 1
-                return kept.image
+                return kept.picture
             self.missed += 1
             begun = self._reading.get(file.address)
             reading = self._reading.setdefault(file.address, Future())
@@ -73,7 +83,7 @@ class PictureCache:
             return kept.version == file.version
         return self._clock() < kept.read_at + FRESH_SECONDS
 
-    def _work(self, file: PictureFile, kept: _Kept | None, reading: Future[Image]) -> None:
+    def _work(self, file: PictureFile, kept: _Kept | None, reading: Future[Picture]) -> None:
         try:
             found = self._read(file, kept)
         except Exception as error:  # it belongs to everybody who waits
@@ -81,18 +91,22 @@ class PictureCache:
             reading.set_exception(error)
         else:
             self._end(file, found)
-            reading.set_result(found.image)
+            reading.set_result(found.picture)
 
     def _read(self, file: PictureFile, kept: _Kept | None) -> _Kept:
         """Read the file; a file with the same bytes as before needs no decoding."""
         read_at, data = self._clock(), file.read()
         digest = hashlib.blake2b(data, digest_size=16).digest()
         unchanged = kept is not None and kept.digest == digest
-        image = kept.image if kept is not None and unchanged else freeze(self._decode(data))
-        return _Kept(image, digest, file.version, read_at)
+        picture = kept.picture if kept is not None and unchanged else self._frozen(data)
+        return _Kept(picture, digest, file.version, read_at)
+
+    def _frozen(self, data: builtins.bytes) -> Picture:
+        picture = self._decode(data)
+        return replace(picture, pixels=freeze(picture.pixels))
 
     def _end(self, file: PictureFile, found: _Kept | None = None) -> None:
         with self._lock:
             del self._reading[file.address]
-            if found is not None and found.image.nbytes <= self._kept.maxsize:
+            if found is not None and found.picture.pixels.nbytes <= self._kept.maxsize:
                 self._kept[file.address] = found

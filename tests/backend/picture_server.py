@@ -11,16 +11,18 @@ from typing import Any
 from tests.backend.calls import picture, png
 
 PNG = png(picture(240, 320))
+PAGE = b"<!DOCTYPE html><html><body>Log in</body></html>"
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         status = 401 if "/locked/" in self.path else 404 if "/gone/" in self.path else 200
+        body = PAGE if "/page/" in self.path else PNG
         self.send_response(status)
-        self.send_header("Content-Type", "text/html" if "/page/" in self.path else "image/png")
-        self.send_header("Content-Length", str(len(PNG)))
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(PNG)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the test's output clean."""

@@ -6,6 +6,7 @@ import base64
 import io
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,7 +36,8 @@ def test_decoding_gives_the_mask_back(mask: Mask) -> None:
         assert np.array_equal(bitmask.decode(bitmask.encode(mask)), mask)
 
 
-def test_the_picture_is_white_on_transparent_with_one_bit_a_pixel() -> None:
+def test_every_reader_sees_the_same_mask_in_one_bit_a_pixel() -> None:
+    """By alpha (Label Studio 1.23), by the red channel (newer editors), by brightness (its SDK, OpenCV, Pillow)."""
     mask = np.zeros((5, 9), np.bool_)
     mask[1:3, 2:7] = True
     written = picture(bitmask.encode(mask))
@@ -43,7 +45,17 @@ def test_the_picture_is_white_on_transparent_with_one_bit_a_pixel() -> None:
     pixels = np.asarray(written.convert("RGBA"))
     assert (bit_depth, colour_type, written.size) == (1, 3, (9, 5))
     assert np.array_equal(pixels[..., 3], np.where(mask, 255, 0))
-    assert (pixels[..., 0] == 255).all()
+    assert np.array_equal(pixels[..., 0], pixels[..., 3])
+    assert np.array_equal(np.asarray(written.convert("L")), pixels[..., 3])
+    file = np.frombuffer(base64.b64decode(bitmask.encode(mask).removeprefix(bitmask.PREFIX)), np.uint8)
+    assert np.array_equal(np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)), pixels[..., 3])
+
+
+def test_the_masks_of_earlier_versions_are_read() -> None:
+    """White on transparent white, which only the alpha channel tells apart."""
+    pixels = np.full((4, 6, 4), 255, np.uint8)
+    pixels[:2, :, 3] = 0
+    assert np.array_equal(bitmask.decode(uri(Picture.fromarray(pixels))), pixels[..., 3] == 255)
 
 
 def test_a_mask_that_the_editor_wrote_in_black_is_read_by_its_alpha() -> None:

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from backend.pictures.decoding import NOT_SERVED
 from backend.settings import Settings
 from tests.backend import calls
 from tests.backend.clients import client_of, masks, results, status_text
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.muttering import muttering
-from tests.backend.pictures.hostile import HARMLESS, HOSTILE, ZEROS
+from tests.backend.pictures.hostile import DAMAGED, HARMLESS, HOSTILE, ZEROS, not_served
 from tests.backend.site import PNG, Answer, Seen, Site, redirect, serving
 
 KEY = "0123456789abcdef"
@@ -35,6 +36,7 @@ NEITHER = "image: the address is neither a link nor a path on Label Studio"
 NO_HTTP = "image: {own}/a.png leads to an address that is not http"
 OUTSIDE = "lies outside ANYWORD_LOCAL_FILES_ROOT"
 MISSING = "image: there is no file {} in ANYWORD_LOCAL_FILES_ROOT"
+ASKED = MISSING + ", and Label Studio does not give it: 404 from {{own}}/data/local-files/"
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,7 @@ def test_a_hostile_file_is_refused(scene: Scene, name: str) -> None:
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_a_picture_carries_along_does_no_harm(scene: Scene, name: str) -> None:
     scene.own.routes["/harmless.png"] = lambda _: (200, {}, HARMLESS[name])
-    assert scene.told(f"/harmless.png?{name}") == "no red found in the picture"
-
-
-def typed(kind: str) -> Callable[[Seen], Answer]:
-    return lambda _: (200, {"Content-Type": kind}, PNG)
+    assert scene.told(f"/harmless.png?{name}").partition(";")[0] == "no red found in the picture"
 
 
 def endless(_: Seen) -> Answer:
@@ -136,8 +134,6 @@ def packed(_: Seen) -> Answer:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        pytest.param(typed("text/html; charset=utf-8"), "{own}/a.png is no picture but text/html", id="page"),
-        pytest.param(typed("application/zip"), "{own}/a.png is no picture but application/zip", id="archive"),
         pytest.param(endless, "{own}/a.png is larger than 2 MB", id="endless"),
         pytest.param(dripping, "{own}/a.png took longer than 1 s", id="dripping"),
         pytest.param(
@@ -243,13 +239,13 @@ def test_a_hostile_redirect_leads_nowhere(scene: Scene, target: str, said: str) 
         ("gopher://localhost:70/_x", NEITHER),
         ("javascript:alert(1)", "image: there is no file javascript:alert(1) in ANYWORD_LOCAL_FILES_ROOT"),
         ("s3://bucket/\ud800", "image: 404 from {own}/tasks/1/presign/"),
-        ("data:text/html,<script>alert(1)</script>", "image: the data URI holds no picture"),
-        ("data:image/svg+xml,<svg/>", "image: the file is damaged or no picture"),
+        ("data:text/html,<script>alert(1)</script>", NOT_SERVED["HTML"]),
+        ("data:image/svg+xml,<svg/>", not_served("SVG")),
         ("data:image/png;base64,A", "image: the data URI is damaged"),
         ("data:image/png;base64,\ud800", "image: the data URI is damaged"),
         ("data:image/png,\ud800", "image: the data URI is damaged"),
         ("data:image/png;base64," + "A" * 3_000_000, "image: the data URI is larger than 2 MB"),
-        ("data:image/png;base64," + base64.b64encode(PNG[:50]).decode(), "image: the file is damaged"),
+        ("data:image/png;base64," + base64.b64encode(PNG[:50]).decode(), DAMAGED),
     ],
     ids=lambda value: ascii(value)[:60],
 )
@@ -264,15 +260,15 @@ def test_a_hostile_address_is_refused(scene: Scene, url: str, said: str) -> None
         ("/data/local-files/?d=../../etc/passwd", f"image: passwd {OUTSIDE}"),
         ("/data/local-files/?d=%2e%2e%2fsecret.png", f"image: secret.png {OUTSIDE}"),
         ("/data/local-files/?d=/etc/passwd", f"image: passwd {OUTSIDE}"),
-        ("/data/local-files/?d=a&d=../secret.png", MISSING.format("a")),
+        ("/data/local-files/?d=a&d=../secret.png", ASKED.format("a")),
         ("/data/local-files/?d=out.png", f"image: out.png {OUTSIDE}"),
         ("/data/local-files/?d=zero.png", f"image: zero.png {OUTSIDE}"),
-        ("/data/local-files/?d=ring.png", MISSING.format("ring.png")),
-        ("/data/local-files/?d=pipe.png", MISSING.format("pipe.png")),
+        ("/data/local-files/?d=ring.png", ASKED.format("ring.png")),
+        ("/data/local-files/?d=pipe.png", ASKED.format("pipe.png")),
         ("/data/local-files/?d=large.png", "image: large.png is larger than 2 MB"),
-        ("/data/local-files/?d=" + "a" * 5000, MISSING.format("a" * 100)),
-        ("/data/local-files/?d=a%0AERROR.png", MISSING.format("a?ERROR.png")),
-        ("/data/local-files/?d=\ud800", MISSING.format("?")),
+        ("/data/local-files/?d=" + "a" * 5000, ASKED.format("a" * 100)),
+        ("/data/local-files/?d=a%0AERROR.png", ASKED.format("a?ERROR.png")),
+        ("/data/local-files/?d=\ud800", ASKED.format("?")),
         ("/data/local-files/?d=a%00.png", "image: 404 from {own}/data/local-files/"),
         ("file:///etc/passwd", f"image: passwd {OUTSIDE}"),
         ("file:///proc/self/environ", f"image: environ {OUTSIDE}"),

@@ -66,14 +66,16 @@ def film(frames: int) -> bytes:
 
 MEGAPIXELS = "image: more than 100 megapixels"
 NO_PICTURE = "image: the file is damaged or no picture"
-DAMAGED = "image: the file is damaged"
+DAMAGED = "image: the file is damaged or cut off: upload it again"
+
+
+def not_served(name: str) -> str:
+    return f"image: the file is {name}, a format that is not served: convert it to JPEG or PNG"
+
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "PNG of 3600 megapixels": (png_of(60_000, 60_000), MEGAPIXELS),
     "PNG of one pixel too many": (png_of(100_000_001, 1), MEGAPIXELS),
-    "PNG with a packed text of 200 MB": (png_of(7, 5, chunk(b"zTXt", b"k\0\0" + ZEROS)), NO_PICTURE),
-    "PNG with an international text of 200 MB": (png_of(7, 5, chunk(b"iTXt", b"k\0\1\0\0\0" + ZEROS)), NO_PICTURE),
-    "PNG with a colour profile of 200 MB": (png_of(7, 5, chunk(b"iCCP", b"k\0\0" + ZEROS)), NO_PICTURE),
     "PNG cut off": (file_of(NOISE)[:3000], DAMAGED),
     "PNG without pixels": (PNG[:33] + chunk(b"IEND", b""), DAMAGED),
     "PNG with a wrong checksum": (PNG[:29] + b"oops" + PNG[33:], NO_PICTURE),
@@ -89,22 +91,28 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "BMP of 3600 megapixels": (replaced(BMP, sized(30, 20, 4), sized(60_000, 60_000, 4)), MEGAPIXELS),
     "AVIF of 3600 megapixels": (replaced(AVIF, sized(30, 20, 4, "big"), sized(60_000, 60_000, 4, "big")), NO_PICTURE),
     "JPEG of 4290 megapixels": (replaced(JPEG, sized(20, 30, 2, "big"), sized(65500, 65500, 2, "big")), MEGAPIXELS),
-    "JPEG cut off": (file_of(NOISE, "JPEG")[:3000], DAMAGED),
     "JPEG that is scanned 1000 times": (scanned(1000), "image: the JPEG goes over its pixels more than 50 times"),
-    "TIFF, which browsers do not show": (file_of(SMALL, "TIFF"), NO_PICTURE),
-    "icon around a PNG of 3600 megapixels": (icon(png_of(60_000, 60_000)), NO_PICTURE),
-    "EPS, for which Ghostscript would run": (file_of(SMALL, "EPS"), NO_PICTURE),
-    "PDF": (file_of(SMALL, "PDF"), NO_PICTURE),
-    "SVG with a script": (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', NO_PICTURE),
+    "TIFF, which browsers do not show": (file_of(SMALL, "TIFF"), not_served("TIFF")),
+    "icon around a PNG of 3600 megapixels": (icon(png_of(60_000, 60_000)), not_served("an icon (ICO)")),
+    "EPS, for which Ghostscript would run": (file_of(SMALL, "EPS"), not_served("PostScript")),
+    "PDF": (file_of(SMALL, "PDF"), not_served("PDF")),
+    "SVG with a script": (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+        not_served("SVG"),
+    ),
     "HTML behind a JPEG's beginning": (JPEG[:20] + b"<html><script>alert(1)</script></html>" * 9, NO_PICTURE),
     "script in a GIF's clothes": (b"GIF89a/*" + bytes(40) + b"*/=1;alert(1)//", NO_PICTURE),
-    "archive": (zipped(), NO_PICTURE),
+    "archive": (zipped(), not_served("an archive (ZIP)")),
     "nothing": (b"", NO_PICTURE),
     "zeros": (bytes(100_000), NO_PICTURE),
 }
 HARMLESS: dict[str, bytes] = {
+    "JPEG cut off": file_of(NOISE, "JPEG")[:3000],
     "JPEG with an archive behind it": JPEG + zipped(),
     "JPEG with scans behind its end": JPEG + scanned(1000),
     "GIF with 10,000 damaged frames": film(10_000),
+    "PNG with a packed text of 200 MB": png_of(7, 5, chunk(b"zTXt", b"k\0\0" + ZEROS)),
+    "PNG with an international text of 200 MB": png_of(7, 5, chunk(b"iTXt", b"k\0\1\0\0\0" + ZEROS)),
+    "PNG with a colour profile of 200 MB": png_of(7, 5, chunk(b"iCCP", b"k\0\0" + ZEROS)),
     "PNG with a text": png_of(7, 5, chunk(b"tEXt", b"Comment\0<script>alert(1)</script>")),
 }

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from backend.pictures.decoding import Picture
 from backend.pictures.picture_cache import FRESH_SECONDS, PictureCache, PictureFile
 from model.errors import BadImage
-from model.values import Image
 
 
 class Shelf:
@@ -23,15 +23,15 @@ class Shelf:
         self.cache = PictureCache(budget, self._decode, lambda: self.now)
 
     def get(self, name: str, version: object = None) -> int:
-        return int(self.cache.get(PictureFile(name, version, lambda: self._read(name)))[0, 0, 0])
+        return int(self.cache.get(PictureFile(name, version, lambda: self._read(name))).pixels[0, 0, 0])
 
     def _read(self, name: str) -> bytes:
         self.read.append(name)
         return self.contents[name]
 
-    def _decode(self, data: bytes) -> Image:
+    def _decode(self, data: bytes) -> Picture:
         self.decoded.append(data)
-        return np.full((4, 5, 3), int(data), np.uint8)
+        return Picture(np.full((4, 5, 3), int(data), np.uint8))
 
 
 def test_a_picture_from_the_web_is_fetched_once_while_it_is_fresh() -> None:
@@ -80,7 +80,7 @@ def test_all_who_ask_at_the_same_time_wait_for_one_fetch() -> None:
         assert go.wait(5)
         return b"5"
 
-    cache = PictureCache(1000, lambda data: np.full((4, 5, 3), int(data), np.uint8))
+    cache = PictureCache(1000, lambda data: Picture(np.full((4, 5, 3), int(data), np.uint8)))
     with ThreadPoolExecutor(4) as pool:
         images = [pool.submit(cache.get, PictureFile("a", None, read)) for _ in range(4)]
         assert asked.wait(5)
@@ -102,5 +102,17 @@ def test_what_cannot_be_read_is_told_and_tried_again_next_time() -> None:
 
 
 def test_a_picture_is_read_only_as_others_look_at_it_too() -> None:
-    cache = PictureCache(1000, lambda _: np.zeros((4, 5, 3), np.uint8))
-    assert not cache.get(PictureFile("a", None, lambda: b"")).flags.writeable
+    cache = PictureCache(1000, lambda _: Picture(np.zeros((4, 5, 3), np.uint8)))
+    assert not cache.get(PictureFile("a", None, lambda: b"")).pixels.flags.writeable
+
+
+def test_a_picture_that_its_file_no_longer_shows_is_read_again_once() -> None:
+    shelf = Shelf()
+    file = PictureFile("a", None, lambda: shelf._read("a"))
+    old = shelf.cache.get(file)
+    shelf.contents["a"] = b"7"
+    assert shelf.cache.forget("a", old)
+    assert shelf.get("a") == 7
+    assert not shelf.cache.forget("a", old)  # another asker has replaced it already
+    assert shelf.get("a") == 7
+    assert shelf.read == ["a", "a"]
