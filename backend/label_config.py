@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from backend.label_names import name_key, spoken_names, without_article
 from model.errors import Misconfigured
 
 MASK_TAGS = ("brushlabels", "brush", "bitmasklabels", "bitmask")
@@ -22,16 +23,23 @@ BACKGROUND_WORDS = frozenset({"background", "negative"})
 class Label:
     """A label. `value` is what results carry (Label Studio stores the `alias` where there is one).
 
-    `names` are what annotators and models may call it: the shown value first, then alias and predicted_values.
+    `names` are what annotators may call it: the shown value first, then alias and predicted_values. `spoken` are the
+    names as pictures are searched for them: without brackets, articles and the like.
     """
 
     value: str
     names: tuple[str, ...]
     background: bool = False
 
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """What to look for, each name once."""
+        return tuple(dict.fromkeys(name for written in self.names for name in spoken_names(written)))
+
     def is_called(self, text: str) -> bool:
-        """Whether `text` is one of the names, in upper or lower case."""
-        return text.strip().casefold() in {name.casefold() for name in self.names}
+        """Whether `text` is one of the names, in upper or lower case, with or without its article."""
+        said = name_key(text)
+        return said in {key for name in self.names for key in (name_key(name), name_key(without_article(name)))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +177,16 @@ def _mask_control(node: Element, on_image: list[Element]) -> tuple[MaskControl, 
 
 def _labels(control: Element | None) -> tuple[Label, ...]:
     nodes = [] if control is None else [node for node in control.iter() if _tag(node) == "label"]
-    return tuple(_label(node) for node in nodes if node.get("value") or node.get("alias"))
+    return tuple(_label(node) for node in nodes if _shown(node) or node.get("alias"))
+
+
+def _shown(node: Element) -> str:
+    """What a label is called in the editor: its value, else its content (`<Label>cat</Label>`)."""
+    return node.get("value") or (node.text or "").strip()
 
 
 def _label(node: Element) -> Label:
-    alias, shown = node.get("alias", ""), node.get("value", "")
+    alias, shown = node.get("alias", ""), _shown(node)
     written = (shown, alias, *node.get("predicted_values", "").split(","))
     names = tuple(dict.fromkeys(name.strip() for name in written if name.strip()))
     return Label(alias or shown, names, any(name.casefold() in BACKGROUND_WORDS for name in names))

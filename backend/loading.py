@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as StillLoading
 from typing import Protocol
 
 from model.errors import AnywordError, Busy, Misconfigured
-from model.values import Answer, Image, Query
+from model.values import Answer, Clause, Image, Query
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ class Engine(Protocol):
 
         Each answer is given by a call that needs no models, in whichever thread: there its masks are drawn.
         """
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:
+        """Why some of these clauses cannot be looked for."""
 
 
 Load = Callable[[], Engine | Iterator[Engine]]
@@ -64,6 +67,10 @@ class Loader:
         if self._engine.done():
             return ""
         return CLICKS_ONLY if self._clickable.done() else NOTHING_YET
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:
+        """Why some of these clauses cannot be looked for; nothing before the engine is there to say."""
+        return self._engine.result().left_out(clauses) if self.loaded else ()
 
     def wait(self, seconds: float, query: Query | None = None) -> Engine:
         """Return the engine; while it loads, for a query that points and has no text, the one that can be clicked.

@@ -23,6 +23,7 @@ STATUSES: dict[type[AnywordError], int] = {
     Unavailable: 503,
 }
 NO_MEMORY = "too little memory for this request: use a smaller picture, or try again when less is going on"
+WHAT_TO_TRY = "ask again, or with another prompt; if it comes again, give this number to whoever runs the server"
 REASON_LENGTH = 240  # characters; a status line of a few kilobytes is refused by some proxies
 
 
@@ -56,4 +57,4 @@ def problem(error: Exception) -> Problem:
         return Problem(STATUSES[OutOfMemory], NO_MEMORY, OutOfMemory.__name__)
     ticket = uuid.uuid4().hex[:12]
     logger.error("Unexpected error %s", ticket, exc_info=error)
-    return Problem(500, f"Unexpected error {ticket}: try again, on another picture too; if it stays, give this number to whoever runs the server", "Unexpected")
+    return Problem(500, f"Unexpected error {ticket}: {WHAT_TO_TRY}", "Unexpected")

@@ -14,6 +14,7 @@ from backend.label_config import STATUS, LabelConfig
 from backend.prompting.prompts import Request
 from model.errors import Misconfigured
 from model.geometry import iou
+from model.text.normalize import spoken
 from model.values import Answer, Mask, Phrase, Segment
 
 Item = dict[str, Any]
@@ -180,7 +181,7 @@ def _ends(phrase: Phrase, name: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold().replace("_", " "))
+    return re.findall(r"\w+", spoken(text, ()).casefold())
 
 
 def _forms(word: str) -> set[str]:

@@ -20,6 +20,7 @@ from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
 from backend.predictions import Ask, Predictions, event_of
 from backend.problems import Problem, problem
+from backend.prompting.prompts import pre_annotation
 from backend.settings import Settings
 from backend.watch import project_id, refused
 from model.errors import Misconfigured
@@ -63,8 +64,9 @@ class Service:
         """Check the labelling config of a project and name the model."""
         body = self._body()
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
-        label_config.read(schema)
-        self._journal.see(Project(str(body.get("project")), hostname, advice(schema)))
+        config = label_config.read(schema)
+        unread = self._loader.left_out(pre_annotation(config).query.clauses)
+        self._journal.see(Project(str(body.get("project")), hostname, (*advice(schema), *unread)))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))

@@ -9,7 +9,7 @@ from model.errors import BadQuery
 from model.ports import Backbone, Parser
 from model.sight import BACKGROUND
 from model.values import Clause, Tokens
-from model.wording import Sought, Wording, read, read_whole
+from model.wording import Sought, Wording, read, read_whole, too_long
 
 
 def class_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -49,22 +49,30 @@ def class_wording(names: Sequence[str], parser: Parser, backbone: Backbone, temp
     return Wording(tokens, tuple(sought))
 
 
-def joint_wordings(clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template: str) -> tuple[Wording, ...]:
-    """Names in as few texts as the encoder reads, in order; each phrase's clause is its name's number (ours)."""
-    names = [clause.text for clause in clauses]
+def joint_wordings(
+    clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template: str
+) -> tuple[tuple[Wording, ...], tuple[str, ...]]:
+    """Names in as few texts as the encoder reads, in order, and why some cannot be looked for (ours).
+
+    Each phrase's clause is its name's number.
+    """
+    numbers = [at for at, clause in enumerate(clauses) if read_whole(_tokens([clause.text], backbone, template))]
+    left_out = tuple(too_long(clause.text, backbone) for at, clause in enumerate(clauses) if at not in set(numbers))
     wordings: list[Wording] = []
     first = 0
-    while first < len(names):
-        fitting = range(first + 1, len(names) + 1)
-        last = next(
-            (at for at in reversed(fitting) if read_whole(_tokens(names[first:at], backbone, template))), first + 1
-        )
-        wording = class_wording(names[first:last], parser, backbone, template)
-        placed = [replace(each, clause=each.clause + first) for each in wording.sought]
+    while first < len(numbers):
+        last = first + _fitting([clauses[at].text for at in numbers[first:]], backbone, template)
+        wording = class_wording([clauses[at].text for at in numbers[first:last]], parser, backbone, template)
+        placed = [replace(each, clause=numbers[first + each.clause]) for each in wording.sought]
         sought = tuple(replace(each, lesson=clauses[each.clause].lesson) for each in placed)
         wordings.append(replace(wording, sought=sought))
         first = last
-    return tuple(wordings)
+    return tuple(wordings), left_out
+
+
+def _fitting(names: Sequence[str], backbone: Backbone, template: str) -> int:
+    """How many of the names, the first ones, fit into one text; each fits alone."""
+    return next(n for n in range(len(names), 0, -1) if n == 1 or read_whole(_tokens(names[:n], backbone, template)))
 
 
 def _tokens(names: Sequence[str], backbone: Backbone, template: str) -> Tokens:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -12,7 +13,7 @@ from model import presets
 from model.cache import Cache
 from model.class_list import joint_wordings
 from model.config import EngineConfig
-from model.errors import BadImage, OutOfMemory
+from model.errors import BadImage, BadQuery, OutOfMemory
 from model.frugal import frugal
 from model.hints import check
 from model.inversion import GiveWay, pausing
@@ -23,8 +24,8 @@ from model.pointing import pointed
 from model.selection import Choice, exclusive
 from model.sight import Models, Question, Seen, Sight
 from model.sketch import Sketch, drawn
-from model.values import Answer, Attention, Finding, Image, Query
-from model.wording import Wording, word
+from model.values import Answer, Attention, Clause, Finding, Image, Query
+from model.wording import Wording, normalised, word_what_can_be
 
 logger = logging.getLogger(__name__)
 
@@ -89,11 +90,12 @@ class Engine:
     def _found(self, images: Sequence[Image], query: Query, give_way: GiveWay) -> list[Callable[[], Answer]]:
         for image in images:
             self._check(image, query)
-        wordings, pictures = self._wordings(query), [self.see(image) for image in pausing(images, give_way)]
+        (wordings, left_out), pictures = self._wordings(query), [self.see(image) for image in pausing(images, give_way)]
         questions = [Question(seen, wording) for seen in pictures for wording in wordings]
         texts = iter(locate(self.sight, questions, give_way))
         located = [[each for text in islice(texts, len(wordings)) for each in text] for _ in pictures]
-        return [self._find(*each, query, give_way) for each in zip(pictures, located, strict=True)]
+        drawn = [self._find(*each, query, give_way) for each in zip(pictures, located, strict=True)]
+        return [partial(_warned, left_out, draw) for draw in drawn]
 
     def _find(self, seen: Seen, located: Sequence[Located], query: Query, give_way: GiveWay) -> Callable[[], Answer]:
         sight, config = self.sight, self.config.selection
@@ -112,7 +114,11 @@ class Engine:
     def words(self, image: Image, query: Query) -> tuple[Wording, ...]:
         """Check a query and put its clauses into words, before anything is computed."""
         self._check(image, query)
-        return self._wordings(query)
+        return self._wordings(query)[0]
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:
+        """Why some of these clauses cannot be looked for, in words for an annotator; asks no network."""
+        return self._worded(clauses)[1]
 
     def _check(self, image: Image, query: Query) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
@@ -120,12 +126,23 @@ class Engine:
         for hint in query.hints:
             check(hint, (image.shape[0], image.shape[1]))
 
-    def _wordings(self, query: Query) -> tuple[Wording, ...]:
+    def _wordings(self, query: Query) -> tuple[tuple[Wording, ...], tuple[str, ...]]:
+        """Put a query's clauses into words; those that cannot be are told, and the others are answered.
+
+        Raises BadQuery where none is left.
+        """
+        wordings, left_out = self._worded(query.clauses)
+        if left_out and not wordings and not query.hints:
+            raise BadQuery(left_out[0])
+        return wordings, left_out
+
+    def _worded(self, clauses: Sequence[Clause]) -> tuple[tuple[Wording, ...], tuple[str, ...]]:
         """InvSeg parts classes from each other, so there labels share a text; else each clause has its own."""
         parser, backbone, template = self.models.parser, self.models.backbone, self.config.template
-        if self.config.inversion.objective == "clustering" and all(clause.name for clause in query.clauses):
-            return joint_wordings(query.clauses, parser, backbone, template)
-        return word(query.clauses, parser, backbone, template)
+        spoken = [normalised(clause, backbone.words) for clause in clauses]
+        if self.config.inversion.objective == "clustering" and all(clause.name for clause in clauses):
+            return joint_wordings(spoken, parser, backbone, template)
+        return word_what_can_be(spoken, parser, backbone, template)
 
     def see(self, image: Image) -> Seen:
         """Encode a picture for the segmenter, once for each content."""
@@ -145,6 +162,11 @@ class Engine:
 def _answer(sketches: Sequence[Sketch], findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> Answer:
     segments, remarks = drawn(sketches)
     return Answer(segments, findings, (*warnings, *remarks))
+
+
+def _warned(warnings: tuple[str, ...], draw: Callable[[], Answer]) -> Answer:
+    answer = draw()
+    return replace(answer, warnings=(*warnings, *answer.warnings)) if warnings else answer
 
 
 def finding_of(located: Located, choices: Sequence[Choice]) -> Finding:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from model.alignment import tokens_of
 from model.errors import BadQuery
 from model.ports import Backbone, Parser
+from model.text.normalize import sentence, spoken
 from model.values import Clause, Lesson, Phrase, Tokens
+
+QUOTED = 60  # characters of a text that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,19 @@ def phrases_of(clause: Clause, parser: Parser) -> tuple[Phrase, ...]:
         return (parser.name_phrase(clause.text),)
     phrases = parser.phrases(clause.text)
     if all(phrase.parent is not None for phrase in phrases):
-        shown = clause.text if len(clause.text) <= 60 else clause.text[:57] + "..."
-        raise BadQuery(f"no thing to look for in '{shown}': name one, for example 'the brown dog'")
+        raise BadQuery(f"no thing to look for in {quoted(clause.text)}: name one, for example 'the brown dog'")
     return phrases
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text in quotes, for a message."""
+    return f"'{text if len(text) <= QUOTED else text[: QUOTED - 3] + '...'}'"
+
+
+def normalised(clause: Clause, known: Container[str]) -> Clause:
+    """The clause in words that parser and text encoder read alike; `known` are the text encoder's whole words."""
+    text = (spoken if clause.name else sentence)(clause.text, known)
+    return clause if text == clause.text else replace(clause, text=text)
 
 
 def word(clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template: str) -> tuple[Wording, ...]:
@@ -70,6 +83,20 @@ def word(clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template
     return tuple(_wording(number, clause, parser, backbone, template) for number, clause in enumerate(clauses))
 
 
+def word_what_can_be(
+    clauses: Sequence[Clause], parser: Parser, backbone: Backbone, template: str
+) -> tuple[tuple[Wording, ...], tuple[str, ...]]:
+    """As `word`, but a clause that cannot be looked for costs itself alone: why, in words for an annotator."""
+    wordings: list[Wording] = []
+    left_out: list[str] = []
+    for number, clause in enumerate(clauses):
+        try:
+            wordings.append(_wording(number, clause, parser, backbone, template))
+        except BadQuery as error:
+            left_out.append(str(error))
+    return tuple(wordings), tuple(dict.fromkeys(left_out))
+
+
 def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, template: str) -> Wording:
     if not clause.text.strip():
         raise BadQuery("the text is empty: type what to look for, for example 'the brown dog'")
@@ -77,10 +104,7 @@ def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, te
     before, after = template.split("{}")
     tokens = backbone.tokenize(before + clause.text + after)
     if not read_whole(tokens):
-        raise BadQuery(
-            f"the text is too long: the model reads about {backbone.max_tokens - 12} words at once; "
-            "shorten it, or part it with ';'"
-        )
+        raise BadQuery(too_long(clause.text, backbone))
     targets = [at for at, phrase in enumerate(phrases) if phrase.parent is None]
     heads = sorted({_head(phrases, at) for at in range(len(phrases))} - set(targets))
     every = [replace(read(tokens, phrase, number, len(before)), lesson=clause.lesson) for phrase in phrases]
@@ -88,6 +112,14 @@ def _wording(number: int, clause: Clause, parser: Parser, backbone: Backbone, te
         tokens,
         tuple(_gathered(every, at, targets) for at in targets),
         tuple(_gathered(every, at, targets) for at in heads),
+    )
+
+
+def too_long(text: str, backbone: Backbone) -> str:
+    """Tell that the text encoder cannot read a text to its end."""
+    most = backbone.max_tokens - 12
+    return (
+        f"{quoted(text)} is too long: the model reads about {most} known words at once; shorten it or part it with ';'"
     )
 
 

@@ -45,7 +45,7 @@ REMEDIES = tuple(
             "Try the address from the backend's own machine, or raise ANYWORD_IMAGE_TIMEOUT.",
         ),
         (
-            "is no picture but",
+            "leads to a page in HTML",
             "The address answers with a page instead of a picture: it may want a log-in, or be that of a viewer.",
         ),
         (

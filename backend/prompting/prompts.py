@@ -68,7 +68,8 @@ def read_items(items: Sequence[Item], config: LabelConfig, size: tuple[int, int]
     """The prompts among the items of a result. A text inside a region that is no prompt speaks for all."""
     marks = read_marks(items, config, size)
     inside = {mark.id for mark in marks if mark.text is not None}
-    typed = [item for item in items if item.get("from_name") in (config.prompt, config.region_prompt)]
+    areas = {area for area in (config.prompt, config.region_prompt) if area}
+    typed = [item for item in items if item.get("from_name") in areas]  # a relation comes without from_name
     return Prompts(read_text([item for item in typed if id_of(item) not in inside], config), marks)
 
 
@@ -82,7 +83,7 @@ def _prompt_items(context: object) -> list[Item]:
 
 def pre_annotation(config: LabelConfig) -> Request:
     """Ask for everything that a label names."""
-    named = [(Clause(name, name=True), label.value) for label in config.foreground for name in label.names]
+    named = [(Clause(name, name=True), label.value) for label in config.foreground for name in label.spoken]
     query = Query(clauses=tuple(clause for clause, _ in named))
     return Request(query, tuple(value for _, value in named), interactive=False)
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.label_config import Label, LabelConfig
+from backend.label_names import spoken_names
 from backend.prompting.hints import Item, id_of, value_of
 from model.errors import BadQuery
+from model.text.normalize import clean
 from model.values import Clause
 
 MAX_WORDS = 200
@@ -52,30 +54,44 @@ def _latest(item: Item) -> str:
     text = value_of(item).get("text")
     entries = [text] if isinstance(text, str) else text if isinstance(text, list) else []
     latest = entries[-1] if entries else ""
-    if not isinstance(latest, str) or not latest.strip():
+    if not isinstance(latest, str) or not clean(latest).strip():
         raise BadQuery(WHAT_TO_TYPE)
     return latest.strip()
 
 
 def clauses_of(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
-    """Cut "Dog: the brown dog; Cat" at semicolons and line ends into clauses, each with the label it names."""
+    """Cut "Dog: the brown dog; Cat" at semicolons and line ends into clauses, each with the label it names.
+
+    The text is cleaned before it is cut: a full-width semicolon is one. A label's own semicolon does not cut.
+    """
     words = len(text.split())
     if words > MAX_WORDS:
         raise BadQuery(f"the text has {words} words; ask for less at once, {MAX_WORDS} words at most")
-    pieces = [piece.strip() for piece in re.split(r"[;\n]", text)]
-    return [_clause(piece, config) for piece in pieces if piece]
+    own = [re.escape(clean(name)) for label in config.labels for name in label.names if ";" in clean(name)]
+    uncut = "|".join([*sorted(own, key=len, reverse=True), r"[^;\n]"])
+    pieces = [found.group().strip() for found in re.finditer(f"(?:{uncut})+", clean(text), re.IGNORECASE)]
+    return [clause for piece in pieces if piece for clause in _clauses(piece, config)]
 
 
-def _clause(piece: str, config: LabelConfig) -> tuple[Clause, str | None]:
-    """One clause. What stands before a colon is a label only if the config has that label, else it is text."""
-    before, colon, after = piece.partition(":")
-    label = config.label_called(before) if colon else None
+def _clauses(piece: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
+    """One clause, or one for each name in a label's name ("car/truck").
+
+    What stands before a colon is a label only if the config has that label, else it is text.
+    Labels may hold colons themselves, so the longest one that stands before a colon is meant.
+    """
+    whole = config.label_called(piece)
+    if whole is not None:
+        return _named(piece, whole)
+    colons = [found.start() for found in re.finditer(":", piece)]
+    named = ((config.label_called(piece[:at]), piece[:at], piece[at + 1 :].strip()) for at in reversed(colons))
+    label, called, description = next((each for each in named if each[0] is not None), (None, "", ""))
     if label is None:
-        return _plain_clause(piece, config.label_called(piece))
-    description = after.strip()
-    own_name = not description or label.is_called(description)
-    return Clause(description or before.strip(), name=own_name), label.value
+        return [(Clause(piece), None)]
+    if not description or label.is_called(description):
+        return _named(description or called, label)
+    return [(Clause(description), label.value)]
 
 
-def _plain_clause(piece: str, label: Label | None) -> tuple[Clause, str | None]:
-    return Clause(piece, name=label is not None), None if label is None else label.value
+def _named(called: str, label: Label) -> list[tuple[Clause, str | None]]:
+    """What to look for where a label's name was typed: "class: circle" asks for the circle."""
+    return [(Clause(name, name=True), label.value) for name in spoken_names(called)]

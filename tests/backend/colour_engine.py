@@ -36,6 +36,10 @@ class ColourEngine:
         """Answer one picture after the other, with nothing left to draw."""
         return tuple(ready(self.segment(image, query, give_way)) for image in images)
 
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:
+        """It reads every text, up to a hundred characters."""
+        return tuple(f"'{clause.text}' is too long" for clause in clauses if len(clause.text) > 100)
+
 
 def ready(answer: Answer) -> Callable[[], Answer]:
     """How an answer is drawn that is ready."""

@@ -24,7 +24,7 @@ from PIL import Image as Pictures
 
 from backend import bitmask, rle
 from backend.settings import Settings
-from model.values import Answer, Finding, Image, Mask, Phrase, Query, Segment, Word
+from model.values import Answer, Clause, Finding, Image, Mask, Phrase, Query, Segment, Word
 from tests.backend import calls
 from tests.backend.clients import opened
 from tests.backend.colour_engine import ready
@@ -43,6 +43,9 @@ class Prepared:
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         return self.answer(query)
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
     def find_each(
         self, images: Sequence[Image], query: Query, give_way: Callable[[], None]

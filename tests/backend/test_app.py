@@ -14,7 +14,7 @@ from backend.app import close, create_app, model_version
 from backend.loading import Engine
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
-from model.values import Answer, Image, Query
+from model.values import Answer, Clause, Image, Query
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, VERSION, client_of, masks, opened, results, status_text
 from tests.backend.colour_engine import COLOURS, ColourEngine, ready
@@ -265,6 +265,9 @@ class Failing:
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:  # noqa: ARG002
         raise self._error
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
     def find_each(
         self, images: Sequence[Image], query: Query, give_way: Callable[[], None]

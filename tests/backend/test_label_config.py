@@ -145,3 +145,15 @@ def test_a_recorded_config_is_read() -> None:
 
 def test_the_same_config_is_read_once() -> None:
     assert label_config.read(A) is label_config.read(A)
+
+
+def test_the_content_of_a_label_is_its_value() -> None:
+    labels = label_config.read(
+        C.replace('<Label value="Dog"', '<Label>Cat</Label><Label>\n  a big cat </Label>\n<Label value="Dog"')
+    ).labels
+    assert [label.value for label in labels][:3] == ["Cat", "a big cat", "Dog"]
+
+
+def test_a_labels_value_goes_before_its_content() -> None:
+    xml = C.replace('<Label value="Dog"', '<Label value="dog" alias="hound">Cat</Label><Label value="Dog"')
+    assert label_config.read(xml).labels[0].names == ("dog", "hound")

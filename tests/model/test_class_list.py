@@ -76,12 +76,21 @@ def test_a_long_list_is_parted_into_as_few_texts_as_are_read_whole(engine: Engin
     names = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
     models = engine.models
     clauses = [Clause(name, name=True) for name in names]
-    wordings = joint_wordings(clauses, models.parser, models.backbone, engine.config.template)
+    wordings, left_out = joint_wordings(clauses, models.parser, models.backbone, engine.config.template)
+    assert left_out == ()
     assert [each.clause for wording in wordings for each in wording.sought] == list(range(len(names)))
     assert [each.phrase.text for wording in wordings for each in wording.sought] == names
     sizes = [len(wording.sought) for wording in wordings]
     assert max(sizes[:-1]) - min(sizes[:-1]) <= 2
     assert sizes[0] > 10
+
+
+def test_a_name_that_is_too_long_costs_itself_alone(engine: Engine) -> None:
+    models, long = engine.models, "red " * 80 + "circle"
+    clauses = [Clause(name, name=True) for name in ("star", long, "ring")]
+    (wording,), left_out = joint_wordings(clauses, models.parser, models.backbone, engine.config.template)
+    assert [(each.phrase.text, each.clause) for each in wording.sought] == [("star", 0), ("ring", 2)]
+    assert "is too long" in left_out[0]
 
 
 def test_labels_share_a_text_where_classes_are_parted_from_each_other(engine: Engine) -> None:

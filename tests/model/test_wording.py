@@ -97,5 +97,5 @@ def test_a_word_of_unknown_letters_is_read_by_its_bytes(engine: Engine, name: st
 
 def test_a_text_longer_than_the_encoder_reads_is_refused(engine: Engine) -> None:
     text = "a man holding a small umbrella " * 20
-    with pytest.raises(BadQuery, match=r"too long: .* shorten it, or part it with ';'"):
+    with pytest.raises(BadQuery, match=r"too long: .* shorten it or part it with ';'"):
         word([Clause(text)], engine.models.parser, engine.models.backbone, TEMPLATE)

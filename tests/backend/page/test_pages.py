@@ -269,3 +269,10 @@ def test_what_was_asked_over_http_is_on_the_page_with_its_pictures() -> None:
     assert "BadImage · task 8, project 1" in read.text
     for attributes in read.all("img"):
         assert client.get(f"/{attributes['src']}").status_code == 200
+
+
+def test_a_label_that_cannot_be_looked_for_is_named_after_setup() -> None:
+    client = browsing(Journal())
+    schema = calls.BITMASK.replace('value="Red thing"', f'value="{"zyqxv" * 24}"')
+    assert client.post("/setup", json={"project": "5.1", "schema": schema}).status_code == 200
+    assert "zyqxv" in page(client).text

@@ -14,7 +14,7 @@ from backend.pictures.prefetch import Prefetch
 from backend.predictions import Ask
 from model.errors import Superseded
 from model.lane import Lane, Priority
-from model.values import Answer, Image, Query
+from model.values import Answer, Clause, Image, Query
 from tests.backend.calls import data_uri, picture, point
 from tests.backend.colour_engine import ready
 from tests.backend.configs import A
@@ -41,6 +41,9 @@ class Watching:
         self.seen.append((image.shape[0], image.shape[1]))
         self.looked.release()
         return Answer(())
+
+    def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
     def find_each(
         self, images: Sequence[Image], query: Query, give_way: Callable[[], None]

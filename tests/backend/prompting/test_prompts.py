@@ -11,7 +11,7 @@ from backend.prompting.prompts import Request
 from backend.prompting.sessions import Sessions
 from model.errors import BadQuery
 from model.values import Box, Clause, Hint
-from tests.backend.configs import A, D, recorded
+from tests.backend.configs import A, C, D, recorded
 from tests.backend.items import SIZE, asked, box, point, read, refused, text
 
 # What is no prompt
@@ -63,6 +63,10 @@ def test_a_context_without_prompts_asks_for_the_labels(context: object) -> None:
             ["Dog", "Traffic light", None],
         ),
         ("собака", [Clause("собака")], [None]),
+        ("Dog：the brown dog；a cat", [Clause("the brown dog"), Clause("a cat")], ["Dog", None]),
+        ("the red circle，the ring", [Clause("the red circle,the ring")], [None]),
+        ("“dog”", [Clause("dog", name=True)], ["Dog"]),
+        ("do\u200bg", [Clause("dog", name=True)], ["Dog"]),
     ],
 )
 def test_text_is_cut_into_clauses_with_their_labels(
@@ -72,6 +76,39 @@ def test_text_is_cut_into_clauses_with_their_labels(
     assert list(request.query.clauses) == clauses
     assert list(request.labels) == labels
     assert request.interactive
+
+
+NAMES_WITH_MARKS = A.replace('value="Dog"', 'value="class: dog; wild"').replace(
+    'value="Traffic light"', 'value="car/van"'
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "clauses", "labels"),
+    [
+        (WILD, [Clause("dog; wild", name=True)], [WILD]),
+        (
+            "Class: Dog; Wild: the brown one; a cat",
+            [Clause("the brown one"), Clause("a cat")],
+            ["class: dog; wild", None],
+        ),
+        ("car/van", [Clause("car", name=True), Clause("van", name=True)], ["car/van", "car/van"]),
+    ],
+)
+def test_a_label_with_marks_in_it_is_typed_as_it_is_called(
+    typed: str, clauses: list[Clause], labels: list[str | None]
+) -> None:
+    request = read(text(typed), xml=NAMES_WITH_MARKS)
+    assert list(request.query.clauses) == clauses
+    assert list(request.labels) == labels
+
+
+def test_an_item_without_a_control_beside_a_click_is_no_prompt() -> None:
+    """A relation between regions comes with neither from_name nor value."""
+    without_text_areas = C.replace("<TextArea", "<Header").replace("editable=", "ignored=")
+    relation = {"from_id": "a", "to_id": "b", "type": "relation", "direction": "right"}
+    (hint,) = read(point(50, 50), relation, xml=without_text_areas).query.hints
+    assert len(hint.points) == 1
 
 
 def test_the_last_submission_of_a_text_area_is_meant() -> None:

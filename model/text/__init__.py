@@ -1,0 +1,1 @@
+"""What people write, and what the parser and the text encoder read of it."""
