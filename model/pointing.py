@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -22,6 +23,8 @@ from model.sketch import Sketch
 from model.values import Box, Candidates, Hint, Mask, Point, Segment
 from model.wording import Wording
 
+UNSURE = 0.5  # heuristic: SAM's estimate of its IoU; below it the mask of a box is wrong more often than right
+
 
 def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> list[Sketch]:
     """Ask SAM for each hint; where text came along, it says which of SAM's candidates is meant."""
@@ -29,7 +32,10 @@ def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[L
     answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
     sheet, sketches = sheet_of(sight, seen), []
     for number, (hint, prompts) in enumerate(zip(hints, asked, strict=True)):
-        choice, meant = answered(sight, seen, hint, located, list(islice(answers, len(prompts))))
+        found = list(islice(answers, len(prompts)))
+        if is_unsure(hint, found):
+            found += sight.models.segmenter.decode(seen.embedding, [replace(prompts[0], multimask_output=True)])
+        choice, meant = answered(sight, seen, hint, located, found)
         points, limits = marks(hint, seen.size), limits_of(hint, seen.size)
         logits = inside(choice.low_res_mask, limits, seen.size)
         phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
@@ -41,6 +47,12 @@ def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[L
 def _drawn(sheet: Sheet, logits: NDArray[np.float32], points: Sequence[Point], limits: Box | None) -> Mask:
     mask = shaped(sheet, logits, points)
     return mask if limits is None else clipped(mask, limits)
+
+
+def is_unsure(hint: Hint, found: Sequence[Candidates]) -> bool:
+    """Whether SAM doubts its one mask for a box: then its three masks are looked at, too."""
+    best_one = max(float(each.iou_predictions.max()) for each in found)
+    return hint.box is not None and hint.previous is None and best_one < UNSURE
 
 
 def answered(

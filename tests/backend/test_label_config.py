@@ -148,9 +148,8 @@ def test_the_same_config_is_read_once() -> None:
 
 
 def test_the_content_of_a_label_is_its_value() -> None:
-    labels = label_config.read(
-        C.replace('<Label value="Dog"', '<Label>Cat</Label><Label>\n  a big cat </Label>\n<Label value="Dog"')
-    ).labels
+    written = '<Label>Cat</Label><Label>\n  a big cat </Label><Label value="Dog"'
+    labels = label_config.read(C.replace('<Label value="Dog"', written)).labels
     assert [label.value for label in labels][:3] == ["Cat", "a big cat", "Dog"]
 
 

@@ -90,3 +90,13 @@ def test_a_box_is_refined_too(engine: Engine) -> None:
     first = asked(engine, scene, Hint(box=Box(40, 40, 200, 200)))
     second = asked(engine, scene, Hint((Point(120, 120),), Box(40, 40, 200, 200), previous=first.low_res_mask))
     assert second.mask[120, 120]
+
+
+def test_where_sam_doubts_its_mask_of_a_box_its_three_masks_are_looked_at(engine: Engine) -> None:
+    """A bar that nearly fills a strip: with one mask SAM marks a third of it and expects an IoU of 0.24."""
+    image = np.full((307, 1100, 3), (208, 183, 130), np.uint8)
+    image[20:287, 20:1080] = (205, 35, 45)
+    truth = np.zeros((307, 1100), np.bool_)
+    truth[20:287, 20:1080] = True
+    (segment,) = engine.segment(image, Query(hints=(Hint(box=Box(20, 20, 1080, 287)),))).segments
+    assert iou(segment.mask, truth) > 0.9

@@ -78,9 +78,8 @@ def test_text_is_cut_into_clauses_with_their_labels(
     assert request.interactive
 
 
-NAMES_WITH_MARKS = A.replace('value="Dog"', 'value="class: dog; wild"').replace(
-    'value="Traffic light"', 'value="car/van"'
-)
+WILD = "class: dog; wild"
+NAMES_WITH_MARKS = A.replace('value="Dog"', f'value="{WILD}"').replace('value="Traffic light"', 'value="car/van"')
 
 
 @pytest.mark.parametrize(

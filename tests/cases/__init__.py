@@ -1,0 +1,1 @@
+"""Requests that failed for people who do this job, each judged by a predicate."""
