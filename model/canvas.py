@@ -17,10 +17,15 @@ from torch.nn import functional
 
 from model.values import Image
 
+SLIM = 8  # heuristic: canvas sides from which the height of a narrow picture is reduced before its width grows
+
 
 def to_canvas(image: Image, side: int) -> Image:
     """Squash an image (H, W, 3) to (side, side, 3)."""
-    return np.array(Pictures.fromarray(image).resize((side, side), Pictures.Resampling.BICUBIC))
+    picture = Pictures.fromarray(image)
+    if picture.width < side and picture.height > SLIM * side:  # Pillow widens first: side x H pixels on the way
+        picture = picture.resize((picture.width, side), Pictures.Resampling.BICUBIC)
+    return np.array(picture.resize((side, side), Pictures.Resampling.BICUBIC))
 
 
 def resize_maps(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -21,6 +21,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")
 # Ours. A progressive JPEG has ten scans or so; each goes over all pixels again, and costs the sender 23 bytes.
 MOST_SCANS = 50
 MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # of a JPEG; those left out have no length
+LONGEST_SIDE = 65_535  # pixels; JPEG and WebP have no longer one, and browsers show none
 END, SCAN = b"\xd9", b"\xda"
 
 CONVERT = "a format that is not served: convert it to JPEG or PNG"
@@ -76,6 +77,8 @@ def _decoded(data: bytes, max_pixels: int) -> Image:
         raise BadImage(
             f"image: {picture.width} x {picture.height} pixels are more than {max_pixels / MEGA:g} megapixels"
         )
+    if max(picture.size) > LONGEST_SIDE:
+        raise BadImage(f"image: {picture.width} x {picture.height} pixels: no side may be longer than {LONGEST_SIDE}")
     if picture.format in ("JPEG", "MPO") and scans(data) > MOST_SCANS:
         raise BadImage(f"image: the JPEG goes over its pixels more than {MOST_SCANS} times")
     try:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.canvas import cell_centre, cell_of, lattice, line_cells, resize_maps, strongest, to_canvas
+from tests.model.memory import growth, measured
 
 SIDES = st.integers(1, 3000)
 
@@ -71,3 +72,12 @@ def test_the_strongest_of_many_maps_is_the_greatest_of_all_of_them_enlarged() ->
     assert np.array_equal(number, together.argmax(0).numpy())
     assert np.array_equal(most, together.amax(0).numpy())
     assert (strongest(torch.zeros(3, 2, 2), (4, 4))[0] == 0).all()
+
+
+@measured
+def test_a_thread_of_a_picture_is_not_widened_at_its_full_height() -> None:
+    """Pillow widens first: 512 x 100,000 pixels of 4 bytes on the way to 512 x 512."""
+    image = np.repeat(np.arange(100_000) < 50_000, 3).reshape(100_000, 1, 3).astype(np.uint8) * np.uint8(200)
+    canvas = to_canvas(image, 512)
+    assert (canvas[:250].min(), canvas[262:].max()) == (200, 0)
+    assert growth(lambda: to_canvas(image, 512)) < 50_000_000
