@@ -16,7 +16,7 @@ from backend.prompting.parts import parts, whole
 from backend.prompting.prompts import Request
 from backend.watch import Watch
 from model.errors import AnywordError, Busy
-from model.lane import LATE, Lane, Priority
+from model.lane import LATE, TIMELESS, Lane, Priority
 from model.values import Answer, Image, Query
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Asked:
 
     `task` is its id as the log tells it. `request` has its query complete with the preset. `annotator` names whose
     newer prompt takes the place of this one, if anybody's. `until`: when nobody wants the answer any more. `context` is
-    of whoever works for the task alone.
+    of whoever works for the task alone. `begun`: when its picture began to be fetched.
     """
 
     task: str
@@ -42,6 +42,7 @@ class Asked:
     annotator: object
     until: float
     context: Context
+    begun: float = TIMELESS
 
     @property
     def query(self) -> Query:
@@ -96,7 +97,7 @@ class Finder:
                 return [draw for part in asks for draw in engine.find_each([asked.image], part.query, give_way)]
 
         told = partial(asked.context.run, job)  # so that the lane's thread, too, knows which request it works for
-        draws = self.lane.run(told, asked.priority, asked.annotator, asked.until)
+        draws = self.lane.run(told, asked.priority, asked.annotator, asked.until, asked.begun)
         return self._drawn(lambda: whole(asks, [draw() for draw in draws]))
 
     def _together(self, group: Sequence[Asked]) -> Sequence[Draw]:
@@ -112,7 +113,8 @@ class Finder:
                 with self.watch.together("segment", contexts, queued):
                     return engine.find_each(images, first.query, partial(self.lane.give_way, first.priority))
 
-            return self.lane.run(partial(copy_context().run, job), first.priority, until=first.until)
+            begun = min(asked.begun for asked in group)
+            return self.lane.run(partial(copy_context().run, job), first.priority, None, first.until, begun)
 
     def _drawn(self, draw: Draw) -> Answer:
         """In the thread that wants the answer, while the lane goes on."""

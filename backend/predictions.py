@@ -128,7 +128,8 @@ class Predictions:
             said = prompts.read(ask.context, ask.config, size)
             asked, turn = self._fused(said, task, ask, size)
             request = in_force.taught(asked, ask.config)
-        find = yield self._asked(task, image, request, turn, ask.until)
+        job = self._asked(task, image, request, turn, ask.until)
+        find = yield job if request.interactive else replace(job, begun=started)  # of a batch, what began is finished
         answer = find()
         answer = replace(answer, warnings=(*picture.notes, *answer.warnings))
         with self.watch.stage("encode"):

@@ -88,6 +88,8 @@ class Lane:
         self._closed, self._ended = False, False
         self._job_seconds = 1.0
         self._moved = time.monotonic()  # when the running job began, or came to its last step
+        self._stopped_at = TIMELESS  # when new work began to be turned away
+        self._ending = False
         self._busy, self._busy_since = 0.0, 0.0  # seconds of earlier work; when the present work began
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
@@ -124,19 +126,27 @@ class Lane:
         frame = sys._current_frames().get(self._thread.ident or 0)
         return "".join(traceback.format_stack(frame)) if frame else ""
 
-    def run(self, job: Callable[[], T], priority: Priority, key: object = None, until: float = TIMELESS) -> T:
+    def run(
+        self,
+        job: Callable[[], T],
+        priority: Priority,
+        key: object = None,
+        until: float = TIMELESS,
+        begun: float = TIMELESS,
+    ) -> T:
         """Wait for the job's turn and return its result, or raise what it raised.
 
         `key` names what the job is about, such as one annotator's task: a newer job with that key takes the place of
         an older one, whether that waits or runs and gives way. `until`: when nobody wants the result any more, by the
-        monotonic clock. Raises Superseded for the older one, and for a prefetch as soon as anything more urgent wants
+        monotonic clock; `begun`: when work for it began elsewhere: what began before the lane stopped is finished.
+        Raises Superseded for the older one, and for a prefetch as soon as anything more urgent wants
         to run; Busy when the queue is full, the lane is closed, a job hangs, or at `until`, at the job's next step.
         """
         outcome: Future[T] = Future()
         with self._changed:
             entry = _Entry(priority, next(self._numbers), job, key, until, outcome)
             self._make_room(entry)
-            self._admit(entry)
+            self._admit(entry, begun)
             heapq.heappush(self._waiting, entry)
             if key is not None:
                 self._newest[key] = entry.number
@@ -164,8 +174,9 @@ class Lane:
             return self._changed.wait_for(lambda: not self._closed and not self._occupied(), seconds)
 
     def stop(self) -> None:
-        """Turn away what waits and what comes; what runs is finished, but for what nobody waits for."""
+        """Turn away what waits and what comes; what runs, or began before, is finished unless it is only background."""
         with self._changed:
+            self._stopped_at = min(self._stopped_at, time.monotonic())
             self._closed = True
             self.turn_away(STOPPING, retry_after=10)
 
@@ -181,6 +192,8 @@ class Lane:
 
     def close(self) -> None:
         """Finish the running job, turn the waiting ones away, and end the thread."""
+        with self._changed:
+            self._ending = True
         self.stop()
         self._thread.join()
 
@@ -195,8 +208,8 @@ class Lane:
         heapq.heapify(kept)
         self._waiting = kept
 
-    def _admit(self, entry: _Entry) -> None:
-        if self._closed:
+    def _admit(self, entry: _Entry, begun: float) -> None:
+        if self._closed and (begun >= self._stopped_at or self._ending):
             raise Busy(STOPPING, retry_after=10)
         if trouble := self.trouble:
             raise Busy(trouble, STALLED_RETRY)
@@ -268,8 +281,8 @@ class Lane:
 
     def _next(self) -> _Entry | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            return None if self._closed else self._start()
+            self._changed.wait_for(lambda: self._waiting or self._ending)
+            return None if self._ending else self._start()
 
     def _start(self) -> _Entry:
         entry = heapq.heappop(self._waiting)

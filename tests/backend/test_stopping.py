@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import requests
 
-from backend.batch import TOGETHER
+from backend.batch import ABREAST, TOGETHER
 from backend.process import free_port, running
 from backend.store import facts, runs
 from backend.store.database import Database
@@ -125,15 +125,45 @@ def test_what_runs_is_answered_and_what_comes_is_refused(server: Stoppable) -> N
         assert len(told) + len(facts.pending(connection, 10)) == 2, "nothing that was recorded is lost"
 
 
-def test_a_batch_ends_after_the_tasks_that_are_computed_together(server: Stoppable) -> None:
-    batch = server.ask(*range(2 * TOGETHER))
+def test_a_batch_ends_after_the_tasks_that_had_begun(server: Stoppable) -> None:
+    """Three groups are under way at a time: their tasks are answered, the others are for the next process."""
+    batch = server.ask(*range(5 * TOGETHER))
     server.gate.knocks.get(timeout=10)
     server.terminate()
     server.gate.opened.set()
-    answered = [bool(answer) for answer in batch.result(10).json()["results"]]
-    done, left = [True] * TOGETHER, [False] * TOGETHER
-    assert answered in (done + left, left + done)
+    response = batch.result(20)
+    answered = [bool(answer) for answer in response.json()["results"]]
+    groups = [set(answered[at : at + TOGETHER]) for at in range(0, len(answered), TOGETHER)]
+    assert response.status_code == 200
+    assert all(len(group) == 1 for group in groups), "tasks that are computed together end together"
+    assert 1 <= groups.count({True}) <= ABREAST
     assert server.process.wait(20) == 0
+
+
+def test_a_batch_whose_pictures_were_being_fetched_is_answered(tmp_path: Path) -> None:
+    """Nothing of it was in the models' queue yet when the server was told to end."""
+    arrived, go = threading.Event(), threading.Event()
+
+    def slow(_: Seen) -> Answer:
+        arrived.set()
+        assert go.wait(60)
+        return 200, {}, calls.png(calls.picture())
+
+    reach = {"ANYWORD_IMAGE_HOSTS": "127.0.0.0/8, localhost"}
+    with gated(tmp_path / "log", reach) as server, serving() as site:
+        server.gate.opened.set()
+        site.routes["/slow.png"] = slow
+        body = calls.predict([calls.task(number, url=f"{site.url}/slow.png") for number in range(2)])
+        batch = server.pool.submit(requests.post, f"{server.url}/predict", json=body, timeout=60)
+        assert arrived.wait(10)
+        server.terminate()
+        go.set()
+        answer = batch.result(20)
+        assert answer.status_code == 200
+        first, second = answer.json()["results"]
+        assert first["result"]
+        assert second == [], "its picture was not asked for yet"
+        assert server.process.wait(20) == 0
 
 
 def test_learning_gives_its_lease_back(server: Stoppable) -> None:
