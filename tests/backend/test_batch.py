@@ -277,4 +277,6 @@ def test_nothing_is_begun_that_comes_too_late(site: Site, monkeypatch: pytest.Mo
     assert sum(map(bool, answers)) == 2 * TOGETHER
     assert not any(answers[-TOGETHER:])
     kinds = [each["kind"] for each in log.entries if each["message"] == "Task refused"]
-    assert sorted(kinds) == ["Busy"] * TOGETHER + ["NotReached"] * TOGETHER
+    assert len(kinds) == 2 * TOGETHER
+    assert kinds.count("Busy") >= TOGETHER, "the third group was fetched and came too late for the models"
+    assert set(kinds) <= {"Busy", "NotReached"}, "the fourth may have been fetched by then, or not"
