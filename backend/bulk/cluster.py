@@ -6,10 +6,14 @@ import ipaddress
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ray
@@ -22,16 +26,26 @@ from model.errors import Misconfigured, Unavailable
 
 IN_FLIGHT = 4  # orders at an actor: while its models work, the next pictures are fetched; ours
 CONNECTING = 5.0  # seconds for the head to answer: Ray itself would try for minutes, and then end the process
+JOINING = 60.0  # seconds for this process to join the cluster
+ANSWERING = 10.0  # seconds for the head to name its nodes; without it Ray waits a minute and then ends the process
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # RFC 9113, section 3.4
+SETTINGS_FRAME = 4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor can be: a node by its id, its address and CPUs, and which of its GPUs is meant (0 without)."""
+    """Where an actor can be: a node by its id, its address and CPUs, and which of its GPUs is meant (0 without).
+
+    `threads`: its share of the node's CPUs.
+    """
 
     node: str
     address: str
     cpus: int
     number: int
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +58,14 @@ class Cluster:
 
     def places(self) -> list[Place]:
         """Where there can be an actor now; a node that comes back has another id."""
-        return [place for node in ray.nodes() if node["Alive"] for place in _places(node, self.gpus)]
+        return [place for node in _nodes() if node["Alive"] for place in _places(node, self.gpus)]
 
     def hire(self, place: Place) -> Any:
         """Start an actor; where the place is taken by others, it waits. It never moves: its place may be gone."""
-        wanted: dict[str, Any] = {"num_gpus": 1, "num_cpus": 0} if self.gpus else {"num_cpus": place.cpus}
+        wanted: dict[str, Any] = {"num_cpus": place.cpus}
+        if self.gpus:  # without CPUs of its own an actor would compute on one thread
+            threads = {"env_vars": {"OMP_NUM_THREADS": str(place.threads)}}
+            wanted = {"num_gpus": 1, "num_cpus": 0, "runtime_env": threads}
         strategy = NodeAffinitySchedulingStrategy(place.node, soft=False)
         started = ray.remote(Actor).options(max_concurrency=IN_FLIGHT, scheduling_strategy=strategy, **wanted)
         return started.remote()
@@ -72,22 +89,54 @@ def connected(address: str, settings: Settings, load: Callable[[], Engine] | Non
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would send statistics to its makers
     try:
         _reach(os.environ.get("RAY_ADDRESS") or address if address == "auto" else address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        _within(JOINING, partial(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR))
     except (OSError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:300]
         raise Unavailable(f"--cluster {address}: {said}; run this on a machine of the cluster") from error
     try:
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        nodes = [node for node in _nodes() if node["Alive"]]
         gpus = settings.device == "cuda" or (settings.device == "" and any(_places(node, True) for node in nodes))
         yield Cluster(_sent(settings), load, gpus)
     finally:
-        ray.shutdown()  # actors end with it
+        with suppress(OSError):  # the head is gone, and the actors with it
+            _within(ANSWERING, ray.shutdown)  # actors end with it
 
 
 def _places(node: dict[str, Any], gpus: bool) -> list[Place]:
     cpus = int(node["Resources"].get("CPU", 0))
     count = int(node["Resources"].get("GPU", 0)) if gpus else min(cpus, 1)
-    return [Place(node["NodeID"], node["NodeManagerAddress"], cpus, number) for number in range(count)]
+    threads = max(1, cpus // max(count, 1))
+    return [Place(node["NodeID"], node["NodeManagerAddress"], cpus, number, threads) for number in range(count)]
+
+
+def _nodes() -> list[dict[str, Any]]:
+    """The cluster's nodes. Raises Unavailable where its head does not tell them in time."""
+    try:
+        return _within(ANSWERING, ray.nodes)
+    except (OSError, RuntimeError) as error:
+        raise Unavailable(
+            "the cluster's head does not answer any more; start it, and run this again to go on"
+        ) from error
+
+
+def _within(seconds: float, ask: Callable[[], T]) -> T:
+    """What a call into Ray gives; TimeoutError where that takes longer.
+
+    Ray's own code neither keeps time nor notices Ctrl+C, so it runs in a thread that nothing waits for.
+    """
+    outcome: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            outcome.set_result(ask())
+        except Exception as error:  # raised where the outcome is read
+            outcome.set_exception(error)
+
+    threading.Thread(target=call, name="ray", daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except FutureTimeout:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
 
 
 def _sent(settings: Settings) -> Settings:
@@ -103,13 +152,20 @@ def _sent(settings: Settings) -> Settings:
 
 
 def _reach(address: str) -> None:
-    """Raises OSError where nobody answers at "host:port", and ValueError for another form."""
+    """Raises OSError where no Ray head answers at "host:port", and ValueError for another form.
+
+    A head speaks gRPC, which begins as HTTP/2 does: its first frame is one of settings.
+    """
     if address == "auto":
         return
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or "/" in host:
         raise ValueError("the address has to be host:port, as `ray status` and `ray start` name it")
-    socket.create_connection((host.strip("[]"), int(port)), CONNECTING).close()
+    with socket.create_connection((host.strip("[]"), int(port)), CONNECTING) as connection:
+        connection.sendall(PREFACE)
+        frame = connection.recv(9)
+    if len(frame) < 4 or frame[3] != SETTINGS_FRAME:
+        raise OSError("what answers there is no Ray head; `ray status` on its machine names the address")
 
 
 def _loopback(host: str) -> bool:

@@ -22,6 +22,7 @@ from backend.bulk.job import Job
 from backend.bulk.orders import Workers, several
 from backend.bulk.patience import patiently
 from backend.bulk.service import ledger, service
+from backend.bulk.suspects import Suspects, suspects_of
 from backend.corrections.studio import Description, Studio
 from backend.loading import Engine
 from backend.settings import Settings
@@ -54,7 +55,8 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
             if options.dry_run:
                 return _done(job, job.count)
             storing = map if options.cluster is None else partial(abreast, most=WRITERS)
-            with _workers(own, options.cluster, load, bar) as workers:
+            suspects = suspects_of(own.label_studio_url, found.project.key)
+            with _workers(own, options.cluster, load, bar, suspects) as workers:
                 return _done(job, partial(job.run, workers, storing))
     except AnywordError as error:
         return _told(error)
@@ -62,12 +64,16 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
 
 @contextmanager
 def _workers(
-    settings: Settings, cluster: str | None, load: Callable[[], Engine] | None, bar: tqdm[Any]
+    settings: Settings,
+    cluster: str | None,
+    load: Callable[[], Engine] | None,
+    bar: tqdm[Any],
+    suspects: Suspects,
 ) -> Iterator[Workers]:
     """Who predicts, for as long as the block lasts: the cluster at this address, or this process where it is None."""
     if cluster is None:
         with service(settings, load) as predictions:
-            yield partial(several, predictions)
+            yield partial(several, predictions, suspects)
         return
     if find_spec("ray") is None:
         raise Misconfigured("--cluster needs Ray: python -m pip install -r requirements-cluster.txt")

@@ -158,7 +158,11 @@ class Crew:
         """The next step of a member's start: its version first, then what is in the way of its models."""
         if not member.version:
             member.version = value
-            objection = "" if value == __version__ else f"it has Anyword {value}, and here is {__version__}"
+            objection = (
+                ""
+                if value == __version__
+                else (f"it has Anyword {value}, and here is {__version__}: install the same version on every node")
+            )
         else:
             objection = value
             member.starting = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 from tqdm import tqdm
@@ -79,15 +80,19 @@ class Job:
             self.report.failed[reply.task] = reply.outcome.message
             return
         version = self.wanted.version(reply.outcome["model_version"])
-        patiently(partial(self._write, reply.task, {**reply.outcome, "model_version": version}))
+        prediction, attempts = {**reply.outcome, "model_version": version}, count()
+        patiently(lambda: self._write(reply.task, prediction, next(attempts) > 0))
 
-    def _write(self, task: int, prediction: Task) -> None:
-        """Store a prediction, unless the task has one by now: an attempt before may have got through unanswered."""
+    def _write(self, task: int, prediction: Task, again: bool) -> None:
+        """Store a prediction, unless the task has one by now.
+
+        At the first attempt that one is of another run; `again`: an attempt before may have got through unanswered.
+        """
         version, now = prediction["model_version"], self.studio.task(self.number, task)
         if now is None:
             self.report.failed[task] = "it was deleted meanwhile"
         elif version in _versions(now):
-            self.report.wrote(version)
+            self.report.wrote(version) if again else self.report.found()
         else:
             self._import(task, prediction)
 

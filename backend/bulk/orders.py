@@ -10,6 +10,7 @@ from typing import Any
 
 from backend import batch
 from backend.bulk.abreast import abreast
+from backend.bulk.suspects import Suspects
 from backend.corrections.offering import Note, phrase_of
 from backend.corrections.values import Offer
 from backend.learning.teaching import InForce
@@ -18,6 +19,10 @@ from backend.problems import Problem
 from backend.prompting.prompts import Request
 from backend.regions import Region
 
+KILLER = (
+    "the process was killed twice while it did this task, probably for want of memory: use a smaller picture, or run "
+    "this with more memory"
+)
 LOADING = 3600.0  # seconds that the models may take to load
 
 
@@ -80,10 +85,35 @@ def answered(predictions: Predictions, orders: Sequence[Order]) -> list[Reply]:
     return [Reply(order.task, outcome, tuple(notes.offers.get(str(order.task), ()))) for order, outcome in pairs]
 
 
-def several(predictions: Predictions, orders: Iterator[Order]) -> Iterator[Reply]:
-    """Predict in this process, some tasks together; others are on their way meanwhile."""
-    for replies in abreast(partial(answered, predictions), _groups(orders), batch.ABREAST):
+def several(predictions: Predictions, suspects: Suspects, orders: Iterator[Order]) -> Iterator[Reply]:
+    """Predict in this process, some tasks together; others are on their way meanwhile.
+
+    Tasks that an earlier run was killed at come last, one at a time; one that killed two is given up by name.
+    """
+    held: list[Order] = []
+
+    def unsuspected() -> Iterator[Order]:
+        for order in orders:
+            if suspects.is_suspected(order.task):
+                held.append(order)
+            else:
+                yield order
+
+    work = partial(_watched, predictions, suspects)
+    for replies in abreast(work, _groups(unsuspected()), batch.ABREAST):
         yield from replies
+    for order in held:
+        yield from [given_up(order.task)] if suspects.is_guilty(order.task) else work([order])
+
+
+def _watched(predictions: Predictions, suspects: Suspects, orders: Sequence[Order]) -> list[Reply]:
+    with suspects.doing([order.task for order in orders]):
+        return answered(predictions, orders)
+
+
+def given_up(task: int) -> Reply:
+    """The reply to a task that ends the process."""
+    return Reply(task, Problem(507, KILLER, "OutOfMemory"))
 
 
 def _groups(orders: Iterator[Order]) -> Iterator[list[Order]]:

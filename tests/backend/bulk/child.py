@@ -1,5 +1,7 @@
 """The command with an engine that knows colours, for tests that kill it: `python -m tests.backend.bulk.child`.
 
+With `poisoned` behind it, the engine dies of black pictures.
+
 It forks a child for each line of arguments that it reads, so that libraries are imported once, and prints the child's
 id, then its exit status, which is negative where a signal ended it.
 """
@@ -15,10 +17,11 @@ import label_studio_sdk.client  # noqa: F401
 
 from backend import __main__ as commands
 from backend.bulk import command
+from tests.backend.bulk.poisoned import PoisonedEngine
 from tests.backend.colour_engine import ColourEngine
 
 if __name__ == "__main__":
-    command.run = partial(command.run, load=ColourEngine)
+    command.run = partial(command.run, load=PoisonedEngine if "poisoned" in sys.argv else ColourEngine)
     for line in sys.stdin:
         if child := os.fork():
             os.write(1, f"{child}\n".encode())

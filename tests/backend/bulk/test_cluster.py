@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -284,3 +287,37 @@ def test_a_node_elsewhere_is_refused_where_label_studio_is_on_the_loopback() -> 
     given = cluster_module.Cluster(Settings(label_studio_url=url), None, gpus=False)
     assert "localhost means each node itself" in given.objection(far)
     assert not replace(given, settings=Settings(label_studio_url="http://studio.example")).objection(far)
+
+
+def test_the_port_of_another_server_is_no_head(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It takes connections, and Ray would try for minutes."""
+    with bulk_site(1) as site:
+        port = site.fake.url.rpartition(":")[2]
+        assert started(site, environ, f"127.0.0.1:{port}").result(LONGEST) == 1
+    said = capsys.readouterr()
+    assert f"--cluster 127.0.0.1:{port}: what answers there is no Ray head" in said.err
+
+
+def test_an_actor_on_a_gpu_computes_on_its_share_of_the_cpus() -> None:
+    node = {"NodeID": "n", "NodeManagerAddress": "h", "Resources": {"CPU": 16.0, "GPU": 4.0}}
+    assert [place.threads for place in cluster_module._places(node, gpus=True)] == [4] * 4
+
+
+def test_a_head_that_is_gone_ends_the_job_with_its_report(tmp_path: Path) -> None:
+    """In a process of its own: Ray ends the process that a head is lost to."""
+    environ = {**os.environ, "ANYWORD_LABEL_STUDIO_API_KEY": LEGACY, "ANYWORD_DATABASE": f"sqlite:///{tmp_path}/x.db"}
+    with bulk_site(400) as site:
+        head = tmp_path / "head"
+
+        def strike(task: int) -> None:
+            if task == 10 and not (tmp_path / "struck").exists():
+                (tmp_path / "struck").touch()
+                os.kill(int(head.read_text()), signal.SIGKILL)
+
+        site.after = strike
+        command = [sys.executable, "-m", "tests.backend.bulk.headless", site.fake.url, str(head)]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=150, check=False)
+        stored = sum(map(len, site.predictions().values()))
+    assert done.returncode == 1, done.stderr
+    assert "head does not answer any more" in done.stderr
+    assert f"project 1: {stored} done" in done.stdout, "the report"

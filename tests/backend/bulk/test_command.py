@@ -223,3 +223,14 @@ def test_tasks_without_their_predictions_are_not_done_twice(site: BulkSite, run:
     del site.task(1)["predictions"]
     assert run() == 2
     assert site.asked == []
+
+
+def test_a_prediction_of_another_run_is_counted_apart(
+    site: BulkSite, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another run stores a task's prediction between our reading of the list and our writing."""
+    told = {"id": 99, "model_version": VERSION, "result": []}
+    site.fetched = lambda task: site.task(task)["predictions"].append(told) if task == 2 else None
+    assert run() == 0
+    assert [len(found) for found in site.predictions().values()] == [1, 1, 1]
+    assert "2 done, 1 already there, 0 skipped, 0 failed" in capsys.readouterr().out

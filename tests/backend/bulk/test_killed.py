@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.batch import ABREAST, TOGETHER
 from tests.backend.bulk.bulk_site import BulkSite, bulk_site
+from tests.backend.bulk.poisoned import poison
 from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.site import Answer
 
@@ -63,3 +64,20 @@ def test_every_task_has_one_prediction_after_three_kills(tmp_path: Path) -> None
         [(done, skipped)] = re.findall(report, (tmp_path / "log").read_text())
         assert int(done) + int(skipped) == TASKS
         assert 20 - ABREAST * TOGETHER < int(skipped) <= 20, "a kill costs no more than what is on the way"
+
+
+def test_a_picture_that_kills_the_process_costs_itself_alone(tmp_path: Path) -> None:
+    """The first run dies with several tasks under way, the second does them one by one, the third names the killer."""
+    environ = {**os.environ, "ANYWORD_DATABASE": f"sqlite:///{tmp_path}/own.db", "ANYWORD_LABEL_STUDIO_API_KEY": LEGACY}
+    with bulk_site(8) as site, (tmp_path / "log").open("w") as log:
+        site.fake.site.routes["/data/5.png"] = poison
+        line = shlex.join(["preannotate", "--url", site.fake.url, "--project", "1"]) + "\n"
+        program = [sys.executable, "-m", "tests.backend.bulk.child", "poisoned"]
+        told = subprocess.run(
+            program, cwd=ROOT, env=environ, text=True, input=line * 3, stdout=subprocess.PIPE, stderr=log, check=True
+        ).stdout.split()
+        assert [int(each) for each in told[1::2]] == [-signal.SIGKILL, -signal.SIGKILL, 1]
+        assert {task: len(found) for task, found in site.predictions().items()} == {
+            task: int(task != 5) for task in range(1, 9)
+        }
+    assert "task 5: the process was killed twice while it did this task" in (tmp_path / "log").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from backend import label_config
 from backend.batch import ABREAST, TOGETHER
 from backend.bulk.orders import Order, answered, several
 from backend.bulk.service import service
+from backend.bulk.suspects import Suspects
 from backend.learning.teaching import InForce
 from backend.predictions import Ask, Predictions
 from backend.settings import Settings
@@ -20,6 +22,11 @@ from tests.backend.noting_engine import Noting
 
 CONFIG = label_config.read(BITMASK)
 BAD = "data:image/png;base64,AAAA"
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Suspects:
+    return Suspects(tmp_path / "suspects.json")
 
 
 @pytest.fixture
@@ -45,9 +52,11 @@ def order(number: int, revision: int = 0, url: str | None = None) -> Order:
     return Order(number, Ask([told], {}, CONFIG, "", "1.1795168390"), InForce(revision, f"v{revision}"))
 
 
-def test_orders_of_one_revision_are_answered_together(engine: Noting, predictions: Predictions) -> None:
+def test_orders_of_one_revision_are_answered_together(
+    engine: Noting, predictions: Predictions, nobody: Suspects
+) -> None:
     revisions = [0, 0, 1, 1, 1, 1, 1, 1, 0]
-    replies = list(several(predictions, (order(*each) for each in enumerate(revisions))))
+    replies = list(several(predictions, nobody, (order(*each) for each in enumerate(revisions))))
     assert [reply.task for reply in replies] == list(range(len(revisions)))
     assert [reply.outcome["model_version"] for reply in replies] == [f"v{each}" for each in revisions]  # type: ignore[index]
     assert sorted(engine.asked) == [1, 2, 2, TOGETHER], "the last one alone"
@@ -60,7 +69,9 @@ def test_each_reply_has_what_its_task_is_offered(predictions: Predictions) -> No
     assert sizes == [{(41, 50)}, set(), {(43, 50)}]
 
 
-def test_tasks_are_predicted_while_others_are_stored(second: threading.Event, predictions: Predictions) -> None:
+def test_tasks_are_predicted_while_others_are_stored(
+    second: threading.Event, predictions: Predictions, nobody: Suspects
+) -> None:
     taken: list[int] = []
 
     def orders() -> Iterator[Order]:
@@ -68,7 +79,7 @@ def test_tasks_are_predicted_while_others_are_stored(second: threading.Event, pr
             taken.append(number)
             yield order(number)
 
-    replies = several(predictions, orders())
+    replies = several(predictions, nobody, orders())
     assert next(replies).task == 0
     assert second.wait(20), "while the caller has the first reply"
     assert len(taken) <= ABREAST * TOGETHER, "what a kill would lose"
