@@ -49,6 +49,7 @@ audit: $(VENV)/.developing ## Look up the installed packages in PyPI's advisorie
 bench: $(VENV)/.developing ## Accuracy and clicks on unseen scenes and photographs, speed and memory over HTTP, then learning
 	$(RUN) -m model.evaluation
 	$(RUN) -m model.evaluation clicks
+	$(RUN) -m tests.benchmarks.brightness
 	$(RUN) -m tests.benchmarks.http
 	$(RUN) -m tests.benchmarks.loop
 	$(RUN) -m tests.benchmarks.learning

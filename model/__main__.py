@@ -16,6 +16,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from model.errors import AnywordError, BadImage
 from model.load import EnginePaths, load_engine
 from model.overlay import overlay
+from model.sixteen_bits import eight_bits
 from model.values import Answer, Box, Clause, Hint, Image, Point, Query
 
 
@@ -31,6 +32,8 @@ def main() -> int:
         return 1
     Pictures.fromarray(overlay(image, [segment.mask for segment in answer.segments])).save(arguments.output)
     print(table(answer))
+    for warning in answer.warnings:
+        print(f"note: {warning}", file=sys.stderr)
     return 0
 
 
@@ -38,7 +41,7 @@ def read_image(path: Path) -> Image:
     """Read a picture file as the eye sees it: (H, W, 3), turned as its EXIF data say."""
     try:
         with Pictures.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            return np.asarray(ImageOps.exif_transpose(eight_bits(path.read_bytes(), picture)).convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
         raise BadImage(f"{path} cannot be read as a picture ({error})") from error
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.stretch import Stretch
 from model.values import Image, Mask
 
 WORK = 256  # longest side, in pixels, of the frame in which the filter looks; ours
@@ -18,20 +19,20 @@ EPSILON = 1e-4  # variance of a colour (0..1) below which a window counts as fla
 Numbers = NDArray[Any]  # float32 (h, w) or (h, w, channels); OpenCV does not say what its answers are made of
 
 
-def snapped(image: Image, mask: Mask, radius: float) -> Mask:
+def snapped(image: Image, mask: Mask, radius: float, stretch: Stretch | None = None) -> Mask:
     """The mask (H, W) with its border moved to edges of the picture (H, W, 3) within about `radius` image pixels.
 
     In each window of that radius the mask is explained as a linear function of colour, and the mean of all windows'
     functions at a pixel says whether it is inside: the guided filter used for feathering (He, Sun and Tang, "Guided
     Image Filtering", TPAMI 2013, section 5), its coefficients computed small and applied large (fast guided filter,
-    arXiv 1505.00996). Using it on SAM's masks is ours. Only the surroundings of the mask are looked at.
+    arXiv 1505.00996). Using it on SAM's masks is ours. Only the surroundings of the mask are looked at, and stretched.
     """
     if radius < 1 or not mask.any() or mask.all():
         return mask
     window = surroundings(mask, int(2 * radius) + 2)
     inside = mask[window]
     height, width = inside.shape
-    drawn = _resized(image[window], fitted(inside.shape, DRAWN))
+    drawn = _resized(stretch(image[window]) if stretch else image[window], fitted(inside.shape, DRAWN))
     frame = fitted(inside.shape, WORK)  # one size for both: scaled in two steps, the picture may round to another one
     guide, small = _resized(drawn, frame), _resized(inside.astype(np.uint8) * np.uint8(255), frame)
     functions = coefficients(guide, small, max(1, round(radius * max(small.shape) / max(height, width))))

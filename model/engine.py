@@ -24,6 +24,7 @@ from model.pointing import pointed
 from model.selection import Choice, exclusive
 from model.sight import Models, Question, Seen, Sight
 from model.sketch import Sketch, drawn
+from model.stretch import STRETCHED
 from model.values import Answer, Attention, Clause, Finding, Image, Query
 from model.wording import Wording, normalised, word_what_can_be
 
@@ -99,7 +100,8 @@ class Engine:
 
     def _find(self, seen: Seen, located: Sequence[Located], query: Query, give_way: GiveWay) -> Callable[[], Answer]:
         sight, config = self.sight, self.config.selection
-        warnings = tuple(dict.fromkeys(each.warning for each in located if each.warning))
+        stretched = (STRETCHED,) if seen.stretch else ()
+        warnings = (*stretched, *dict.fromkeys(each.warning for each in located if each.warning))
         if query.hints:
             return partial(_answer, pointed(sight, seen, query.hints, located), (), warnings)
         if not query.clauses:

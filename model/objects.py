@@ -38,7 +38,7 @@ def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals |
     if not sight.config.proposals.join or proposer is None or not located:
         return None
     texts = tuple(each.sought.phrase.text for each in located)
-    return sight.cache.get(("proposals", seen.key, texts), lambda: proposer.propose(seen.image, texts))
+    return sight.cache.get(("proposals", seen.key, texts), lambda: proposer.propose(seen.shown, texts))
 
 
 def objects(

@@ -15,6 +15,7 @@ from model.boundary import snapped
 from model.config import SelectionConfig
 from model.hints import pixel_of
 from model.sight import Seen, Sight
+from model.stretch import Stretch
 from model.tidy import tidy
 from model.values import Image, Mask, Point
 
@@ -23,9 +24,13 @@ DISC = 0.5  # radius, in reaches of a border, of what a disobeyed mark changes b
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """What masks are drawn on: a picture (H, W, 3), and how logits (K, h, w) become masks (K, H, W) of its size."""
+    """What masks are drawn on: a picture (H, W, 3), and how logits (K, h, w) become masks (K, H, W) of its size.
+
+    Borders go to edges of the stretched picture: in a dark one they are too faint for the guided filter.
+    """
 
     image: Image
+    stretch: Stretch | None
     enlarge: Callable[[torch.Tensor], Mask]
     config: SelectionConfig
 
@@ -33,7 +38,7 @@ class Sheet:
 def sheet_of(sight: Sight, seen: Seen) -> Sheet:
     """A picture without what the segmenter made of it: of that, drawing needs the sizes alone."""
     frame = replace(seen.embedding, features=torch.empty(0))
-    return Sheet(seen.image, partial(sight.models.segmenter.enlarge, frame), sight.config.selection)
+    return Sheet(seen.image, seen.stretch, partial(sight.models.segmenter.enlarge, frame), sight.config.selection)
 
 
 def shaped(sheet: Sheet, logits: NDArray[np.float32], marks: Sequence[Point] = ()) -> Mask:
@@ -45,7 +50,7 @@ def shaped(sheet: Sheet, logits: NDArray[np.float32], marks: Sequence[Point] = (
     mask = sheet.enlarge(torch.from_numpy(logits[None]))[0]
     reach = sheet.config.snapping * max(mask.shape) / max(logits.shape)
     asked = obeying(mask, marks, DISC * reach)
-    drawn = snapped(sheet.image, asked, reach)
+    drawn = snapped(sheet.image, asked, reach, sheet.stretch)
     for mark in disobeyed(drawn, marks):
         near = disc(mark, DISC * reach, mask.shape) > 0
         drawn[near] = asked[near]

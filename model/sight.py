@@ -18,6 +18,7 @@ from model.fingerprint import image_key
 from model.inversion import GiveWay, Inverted, Subject, invert, plus, trace
 from model.lessons import taught_words, under, with_taught
 from model.ports import Backbone, Parser, Proposer, Segmenter
+from model.stretch import Stretch, stretch_of
 from model.values import Attention, Image, ImageEmbedding, Lesson, Phrase, Word
 from model.wording import Sought, Wording
 
@@ -39,12 +40,29 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What is kept of a picture: how its contrast is stretched, and what the segmenter made of it so."""
+
+    embedding: ImageEmbedding
+    stretch: Stretch | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A picture: its content's key, its pixels, and what the segmenter made of it."""
+    """A picture: its content's key, its pixels, what the segmenter made of it, and how its contrast is stretched.
+
+    The stretch is decided on the whole picture, for every model and for copies of any size.
+    """
 
     key: str
     image: Image
     embedding: ImageEmbedding
+    stretch: Stretch | None = None
+
+    @property
+    def shown(self) -> Image:
+        """The pixels (H, W, 3) that models see."""
+        return self.stretch(self.image) if self.stretch else self.image
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,7 +99,14 @@ class Sight:
     def see(self, image: Image) -> Seen:
         """Encode a picture for the segmenter, once for each content."""
         key = image_key(image)
-        return Seen(key, image, self.cache.get(("embedding", key), lambda: halved(self.models.segmenter.embed(image))))
+
+        def encode() -> Encoded:
+            stretch = stretch_of(image)
+            shown = stretch(image) if stretch else image
+            return Encoded(halved(self.models.segmenter.embed(shown)), stretch)
+
+        encoded = self.cache.get(("embedding", key), encode)
+        return Seen(key, image, encoded.embedding, encoded.stretch)
 
     def attend(self, questions: Sequence[Question], give_way: GiveWay) -> list[tuple[Attention, Inverted]]:
         """What the backbone looks at under texts whose embeddings were inverted, and those embeddings.
@@ -205,7 +230,7 @@ class Sight:
         backbone = self.models.backbone
 
         def encode() -> torch.Tensor:
-            canvas = to_canvas(seen.image, backbone.canvas_size)
+            canvas = to_canvas(seen.shown, backbone.canvas_size)
             return backbone.encode(np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas)
 
         return self.cache.get(("latents", seen.key, mirrored), encode)

@@ -27,6 +27,8 @@ from model.config import InversionConfig
 from model.errors import Misconfigured
 from model.inversion import draw
 from model.load import WEIGHTS
+from model.sixteen_bits import eight_bits
+from model.stretch import stretched
 from model.values import Image
 
 RANK = 16  # appendix C.1
@@ -44,14 +46,19 @@ class Recipe:
 
 
 def pairs_in(folder: Path) -> list[tuple[Image, str]]:
-    """Pictures and captions of a folder. Raises Misconfigured where they are not there."""
+    """Pictures, as the models see them, and captions of a folder. Raises Misconfigured where they are not there."""
     if not (folder / CAPTIONS).is_file():
         raise Misconfigured(f'{folder}: no {CAPTIONS} in it, of the form {{"picture.png": "a caption"}}')
     captions: dict[str, str] = json.loads((folder / CAPTIONS).read_text())
     missing = [name for name in captions if not (folder / name).is_file()]
     if missing or not captions:
         raise Misconfigured(f"{folder / CAPTIONS} names {', '.join(missing) or 'no picture'}, which is not there")
-    return [(np.array(Pictures.open(folder / name).convert("RGB")), text) for name, text in captions.items()]
+    return [(_picture(folder / name), text) for name, text in captions.items()]
+
+
+def _picture(path: Path) -> Image:
+    with Pictures.open(path) as opened:
+        return stretched(np.array(eight_bits(path.read_bytes(), opened).convert("RGB")))
 
 
 def tune(backbone: DiffusersBackbone, pairs: Sequence[tuple[Image, str]], recipe: Recipe, out: Path) -> list[float]:

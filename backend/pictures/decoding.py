@@ -81,9 +81,12 @@ def _decoded(data: bytes, max_pixels: int) -> Image:
         raise BadImage(f"image: {picture.width} x {picture.height} pixels: no side may be longer than {LONGEST_SIDE}")
     if picture.format in ("JPEG", "MPO") and scans(data) > MOST_SCANS:
         raise BadImage(f"image: the JPEG goes over its pixels more than {MOST_SCANS} times")
+    from model.sixteen_bits import eight_bits  # OpenCV: a tenth of a second, which the start need not wait for
+
     try:
-        ImageOps.exif_transpose(picture, in_place=True)
-        return np.array(_as_rgb(picture))
+        shown = eight_bits(data, picture)
+        ImageOps.exif_transpose(shown, in_place=True)
+        return np.array(_as_rgb(shown))
     except Exception as error:
         raise Damaged("image: the file is damaged or cut off: upload it again") from error
 
@@ -99,8 +102,6 @@ def scans(data: bytes) -> int:
 
 
 def _as_rgb(picture: Pillow.Image) -> Pillow.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Pillow.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
     if not picture.has_transparency_data:
         return picture if picture.mode == "RGB" else picture.convert("RGB")
     ground = Pillow.new("RGBA", picture.size, "white")

@@ -177,7 +177,7 @@ class Memory:
         scale = SMALL / max(whole.size)
         small = image if scale >= 1 else _smaller(image, scale)
         embedding = replace(whole.embedding, size=(small.shape[0], small.shape[1]))
-        self._seen[example.picture] = Seen(whole.key, small, embedding)
+        self._seen[example.picture] = Seen(whole.key, small, embedding, whole.stretch)
 
     def _shaped(self, example: Example, label: str, lesson: Lesson) -> tuple[tuple[Packed, ...], ...]:
         """By clause, the objects before they are finished; kept, because finishing is what is tried most."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from model.boundary import snapped, surroundings
 from model.geometry import iou
+from model.stretch import stretch_of
 from model.values import Image, Mask
 
 
@@ -28,6 +29,13 @@ def test_a_border_moves_to_the_edge(size: tuple[int, int]) -> None:
     found = snapped(painted(truth), coarse, radius / 1.5)
     assert iou(coarse, truth) < 0.83
     assert iou(found, truth) > 0.96
+
+
+def test_faint_edges_are_found_where_the_picture_is_stretched() -> None:
+    truth = disc((160, 200), (100, 80), 40)
+    coarse, faint = disc((160, 200), (105, 80), 36), (100 + painted(truth) / 40).astype(np.uint8)
+    assert iou(snapped(faint, coarse, 27), truth) < 0.9
+    assert iou(snapped(faint, coarse, 27, stretch_of(faint)), truth) > 0.94
 
 
 def test_a_picture_without_edges_leaves_the_mask_about_as_it_is() -> None:

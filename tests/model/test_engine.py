@@ -12,7 +12,9 @@ from model.evaluation.figures import union
 from model.evaluation.questions import around, click
 from model.fingerprint import freeze
 from model.geometry import iou
+from model.stretch import STRETCHED
 from model.values import Clause, Hint, Point, Query
+from tests.benchmarks.brightness import Way, dimmed, flat, foggy, twelve_bits
 
 
 def lone(shape: str, seeds: range = range(1_000_000, 1_002_000)) -> Scene:
@@ -77,6 +79,18 @@ def test_a_click_answers_the_object_under_it(engine: Engine) -> None:
     assert len(answer.segments) == 1
     assert answer.segments[0].hint == 0
     assert iou(answer.segments[0].mask, thing.mask) > 0.75
+
+
+@pytest.mark.parametrize("way", [dimmed(10), flat, foggy, twelve_bits])
+def test_a_dark_or_flat_picture_is_answered_as_a_bright_one_and_says_so(engine: Engine, way: Way) -> None:
+    scene = lone("circle")
+    image, truth = way(scene.image.astype(np.float32), np.random.default_rng(0)), scene.objects[0].mask
+    named = engine.segment(image, Query((Clause("a circle"),)))
+    pointed = engine.segment(image, Query(hints=(Hint((click(truth),)),)))
+    for answer in (named, pointed):
+        assert iou(union(answer, truth.shape), truth) > 0.75
+        assert answer.warnings == (STRETCHED,)
+    assert engine.segment(scene.image, Query((Clause("a circle"),))).warnings == ()
 
 
 def test_a_box_answers_the_object_inside_it(engine: Engine) -> None:

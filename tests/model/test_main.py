@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from model.__main__ import box, main, point
+from model.__main__ import box, main, point, read_image
 from model.embedded import scenes
+from model.stretch import STRETCHED
 from model.values import Box, Point
 
 
@@ -34,6 +35,17 @@ def test_it_prints_a_row_for_each_region_and_writes_an_overlay(
     assert "zebra\tnot found" in printed
     assert any(line.startswith("heart\theart\t0.") for line in printed)
     assert not np.array_equal(np.asarray(Pictures.open(out)), np.asarray(Pictures.open(picture)))
+
+
+def test_a_dark_picture_of_sixteen_bits_is_read_and_the_note_is_told(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.asarray(Pictures.open(picture).convert("L")).astype(np.uint16)
+    Pictures.fromarray(grey * 8).save(picture)
+    found = read_image(picture)
+    assert np.corrcoef(found[..., 0].ravel(), grey.ravel())[0, 1] > 0.98
+    assert run(monkeypatch, str(picture), "--point", "64,64", "-o", str(picture.with_name("out.png"))) == 0
+    assert f"note: {STRETCHED}\n" in capsys.readouterr().err
 
 
 def test_a_click_without_text_needs_no_phrase(

@@ -5,10 +5,15 @@ import pytest
 import torch
 
 from model.alignment import pieces_of
+from model.canvas import to_canvas
 from model.config import overridden
 from model.embedded import scenes
 from model.engine import Engine
+from model.fingerprint import image_key
+from model.locating import locate
+from model.objects import propose
 from model.sight import Question, classes_of
+from model.stretch import stretched
 from model.values import Clause, Image, MaskPrompt, Query
 
 
@@ -37,6 +42,31 @@ def test_a_picture_is_kept_in_half_precision(engine: Engine, image: Image) -> No
         (found,) = engine.models.segmenter.decode(embedding, [prompt])
         masks.append(engine.models.segmenter.enlarge(embedding, torch.from_numpy(found.low_res_masks)))
     assert (masks[0] != masks[1]).sum() <= 0.01 * masks[0].sum()
+
+
+def test_models_see_a_dark_picture_stretched_and_its_key_and_pixels_stay(engine: Engine, image: Image) -> None:
+    dark, proposer = image // 10, engine.models.proposer
+    seen, bright = engine.see(dark), stretched(dark)
+    assert not np.array_equal(bright, dark)
+    assert np.array_equal(seen.image, dark)
+    assert seen.key == image_key(dark)
+    assert torch.equal(seen.embedding.features, engine.models.segmenter.embed(bright).features.half())
+    canvas = to_canvas(bright, engine.models.backbone.canvas_size)
+    assert torch.allclose(engine.sight.latents(seen), engine.models.backbone.encode(canvas), atol=1e-5)
+    joined = Engine(engine.models, overridden(engine.config, {"proposals": {"join": True}})).sight
+    (located,) = locate(joined, [Question(seen, *engine.words(dark, Query((Clause("a red circle"),))))], lambda: None)
+    offered = propose(joined, seen, located)
+    assert proposer is not None
+    assert offered is not None
+    assert np.allclose(offered.masks, proposer.propose(bright, ["red circle"]).masks, atol=1e-4)
+
+
+def test_the_stretch_is_kept_with_the_picture(engine: Engine, image: Image) -> None:
+    dark = image // 10
+    stretch = engine.see(dark).stretch
+    assert stretch is not None
+    assert engine.see(dark.copy()).stretch is stretch
+    assert engine.see(image).stretch is None
 
 
 def test_attention_is_the_mean_of_passes_with_different_noise(engine: Engine, image: Image) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -25,6 +26,13 @@ def folder(tmp_path: Path) -> Path:
     Image.fromarray(scene.image).save(tmp_path / "one.png")
     (tmp_path / "captions.json").write_text(json.dumps({"one.png": "a red circle on the grass"}))
     return tmp_path
+
+
+def test_a_dark_picture_is_learned_from_as_the_models_see_it(folder: Path) -> None:
+    ((bright, _),) = pairs_in(folder)
+    Image.fromarray(bright // 10).save(folder / "one.png")
+    ((found, _),) = pairs_in(folder)
+    assert np.ptp(found) > 200
 
 
 def test_an_adapter_is_learned_written_and_loaded(folder: Path) -> None:
