@@ -49,11 +49,11 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
     return read(theirs | {name: text for name, text in environ.items() if text})
 
 
-def version(predictions: Predictions, project: str) -> str:
+def version(predictions: Predictions, project: str, config: LabelConfig | None = None) -> str:
     """The version that /setup names. Raises Misconfigured where the engine did not load."""
     if predictions.loader.failure:
         raise Misconfigured(predictions.loader.failure)
-    return predictions.teaching.in_force(project).version
+    return predictions.teaching.in_force(project, config).version
 
 
 def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:

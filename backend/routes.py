@@ -63,13 +63,13 @@ class Service:
         """Check the labelling config of a project and name the model."""
         body = self._body()
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
-        label_config.read(schema)
+        config = label_config.read(schema)
         self._journal.see(Project(str(body.get("project")), hostname, advice(schema)))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
         self._recorder.met(project, hostname, schema)
-        return jsonify(model_version=self._predictions.teaching.in_force(project).version)
+        return jsonify(model_version=self._predictions.teaching.in_force(project, config).version)
 
     def predict(self) -> Response:
         """Answer each task; an error is the answer only where every task failed."""

@@ -12,6 +12,7 @@ from backend.figures import Figures, LabelFigures, Scene, read
 from backend.learning.codec import decode
 from backend.lesson_words import Lessons, lesson_lines
 from backend.managing import identifier
+from backend.naming import same_models
 from backend.page.curve import Curve, Trial, curve
 from backend.store import facts, revisions, runs
 from backend.store.projects import Project
@@ -117,7 +118,7 @@ def _lessons(chosen: Revision | None, models: str) -> tuple[Lessons, str]:
         learned = decode(chosen.lessons)
     except Misconfigured as error:  # the page has the buttons that lead out of it
         return {}, str(error)
-    if learned.lessons and learned.models != models:
+    if learned.lessons and not same_models(learned.models, models):
         return learned.lessons, f"learned with other models, and not used with these ({models}): {learned.models}"
     return learned.lessons, ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # "model.safetensors", "diffusion_pytorch_model.fp16.safetensors", and shards in both orders that diffusers has written.
 WEIGHTS = re.compile(
-    r"(?:model|pytorch_model|diffusion_pytorch_model)(?:\.(?P<variant>\w+))?"
+    r"(?:model|pytorch_model|diffusion_pytorch_model|adapter_model)(?:\.(?P<variant>\w+))?"
     r"(?:-\d+-of-\d+)?(?:\.(?P<late>\w+))?\.(?:safetensors|bin)"
 )
 
