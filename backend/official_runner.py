@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
+from backend import certificates
 from backend.app import create_app
 from backend.label_config import LabelConfig
 from backend.predictions import Ask, Predictions
@@ -39,6 +40,7 @@ def service() -> Predictions:
 @cache
 def _created() -> Predictions:
     wait_briefly()
+    certificates.share()
     predictions: Predictions = create_app(settings_of(os.environ)).extensions["anyword"]
     return predictions
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from backend import __version__
+from backend import __version__, certificates
 from backend.bulk.orders import LOADING, Order, Reply, answered
 from backend.bulk.service import service
 from backend.loading import Engine
@@ -40,6 +40,7 @@ class Actor:
         if settings.local_files_root and not Path(settings.local_files_root).is_dir():
             return "ANYWORD_LOCAL_FILES_ROOT is no folder there: mount it on every node, or leave the setting empty"
         try:
+            certificates.share()
             self._predictions = self._open.enter_context(service(settings, load))
             self._predictions.loader.wait(LOADING)
         except AnywordError as error:
