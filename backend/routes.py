@@ -96,7 +96,8 @@ class Service:
         if not self._may_tell(secret):
             self._recorder.turned_away()
             abort(401, WITHOUT_SECRET)
-        return jsonify(status=self._recorder.record(request.get_data()))
+        taken = self._recorder.take(request.get_data())
+        return jsonify(status=taken.outcome, **({"message": taken.message} if taken.message else {}))
 
     def ready(self) -> Response:
         """Say whether predictions can start at once, and if not, why."""

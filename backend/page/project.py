@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from backend.figures import Figures, LabelFigures, Scene, read
 from backend.learning.codec import decode
+from backend.learning.progress import progress
 from backend.lesson_words import Lessons, lesson_lines
 from backend.managing import identifier
 from backend.naming import same_models
@@ -63,6 +64,7 @@ class ProjectView:
     last_sync: float | None
     doing: str
     outcome: str
+    missing: tuple[str, ...]
     curve: Curve | None
     labels: tuple[LabelRow, ...]
     scenes: tuple[Scene, ...]
@@ -89,6 +91,7 @@ def view(connection: Connection, project: Project, models: str) -> ProjectView:
         last_sync=_seconds(project.last_sync),
         doing=_doing(runs.current(connection, project.key), pinned),
         outcome=judged[-1].verdict.reason if judged else "",
+        missing=progress(connection, project.key).lines,
         curve=_curve(judged),
         labels=_labels(last, lessons),
         scenes=_scenes(judged),
