@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from backend import certificates
 from backend.settings import read
 from model.errors import Misconfigured
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
         return doctor.run(options, environ)  # wrong settings are one of its findings
     try:
+        certificates.share(environ)
         settings = read(environ)
     except Misconfigured as error:
         print(f"python -m backend: {error}", file=sys.stderr)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import PurePath
 from secrets import randbits
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from backend import __version__
 from backend.corrections.clerk import Clerk
 from backend.corrections.offering import Offering
 from backend.corrections.recording import Recorder
@@ -22,9 +20,10 @@ from backend.learning.grounds import Terms
 from backend.learning.holding import Steps
 from backend.learning.learner import Learner
 from backend.learning.school import School
-from backend.learning.teaching import Naming, Teaching
+from backend.learning.teaching import Teaching
 from backend.loading import Engine, Load, Loader
 from backend.metrics import Metrics, State
+from backend.naming import Naming, lesson_models, model_version, shown_models
 from backend.page.journal import Journal
 from backend.page.pages import Pages, Server
 from backend.page.project_pages import ProjectPages
@@ -32,7 +31,7 @@ from backend.pictures.addresses import reach_of
 from backend.pictures.buckets import listed
 from backend.pictures.images import Images, ImageSource
 from backend.pictures.prefetch import Prefetch
-from backend.predictions import Predictions
+from backend.predictions import Ask, Predictions
 from backend.prompting.sessions import Sessions
 from backend.prompting.shelf import Shelf
 from backend.rehearsal import rehearse
@@ -65,12 +64,13 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     lane, images = Lane(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
     metrics = Metrics(lambda: lane.depth)
     loader = Loader(load or partial(load_models, settings))
-    version, terms = model_version(settings), terms_of(settings)
-    metrics.registry.register(State(lane, loader, images.cache, version))
+    terms = terms_of(settings)
+    naming = Naming(model_version(settings), terms.models)
+    metrics.registry.register(State(lane, loader, images.cache, naming.base))
     spans = connected()
     watch = Watch(metrics, spans)
     offering = Offering(database, metrics)
-    teaching = Teaching(sparing, Naming(version, terms.models), metrics.revisions_unknown, journal)
+    teaching = Teaching(sparing, naming, metrics.revisions_unknown, journal)
     shelf = Shelf(sparing, settings.session_seconds, metrics.sessions_unshared) if database.shared else None
     predictions = Predictions(
         loader=loader,
@@ -87,7 +87,7 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
         sessions=Sessions(settings.session_seconds, shelf=shelf),
     )
     prefetch = Prefetch(images, lane, loader, settings.prefetch)
-    events = Events(teaching.version, prewarm=prefetch.warm, release=predictions.release)
+    events = Events(partial(_version, teaching), prewarm=prefetch.warm, release=predictions.release)
     school = School(database, lane, loader, images, metrics, _learn, terms)
     learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
     clerk = Clerk(database, metrics, on_training=learner.start_training)
@@ -100,10 +100,10 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     if load is None:
         ahead = partial(rehearse, lane, loader, device, settings.preset_interactive)
         threading.Thread(target=ahead, name="rehearsal", daemon=True).start()
-    server = Server(version, _models(settings), loader, device, waiting=lambda: lane.depth)
-    project_pages = ProjectPages(database, settings, Naming(version, terms.models))
+    server = Server(naming.base, shown_models(settings), loader, device, waiting=lambda: lane.depth)
+    project_pages = ProjectPages(database, settings, naming)
     pages = Pages(server, journal, service.health, project_pages.listed)
-    app = _routed(service, pages, project_pages, Versions(database, version))
+    app = _routed(service, pages, project_pages, Versions(database, naming))
     watch.follow(app)
     app.extensions["anyword"] = predictions  # for callers in the same process (official_runner.py)
     app.extensions["anyword-lane"] = lane
@@ -129,16 +129,6 @@ def _close(parts: tuple[Watchdog | Clerk | Learner | Lane | Offering | Database 
         part.close()
 
 
-def model_version(settings: Settings) -> str:
-    """Name the models, before they are loaded too: Label Studio compares this string with every prediction's.
-
-    Another preset for pre-annotations is another version, or Label Studio would keep the predictions it has.
-    """
-    chosen = (settings.backbone, settings.segmenter, settings.parser, settings.proposer, settings.clip, settings.lora)
-    preset = "" if settings.preset_batch == Settings().preset_batch else settings.preset_batch
-    return "-".join(["anyword", __version__, *(PurePath(name).stem for name in (*chosen, preset) if name)])
-
-
 def _routed(service: Service, pages: Pages, projects: ProjectPages, versions: Versions) -> Flask:
     app = Flask("backend", static_folder=None, template_folder="page/templates")
     app.add_url_rule("/", "root", pages.root)
@@ -158,19 +148,6 @@ def _routed(service: Service, pages: Pages, projects: ProjectPages, versions: Ve
     app.before_request(service.guard)
     app.register_error_handler(Exception, service.refuse)
     return app
-
-
-def _models(settings: Settings) -> dict[str, str]:
-    """The models by what they do, for people; a folder by its own name, as its place is nobody else's business."""
-    chosen = {
-        "Diffusion model": settings.backbone,
-        "Segmenter": settings.segmenter,
-        "Parser": settings.parser,
-        "Proposer": settings.proposer,
-    }
-    named = {role: PurePath(name).name if name else "embedded" for role, name in chosen.items()}
-    extra = {"CLIP": settings.clip, "LoRA": settings.lora}
-    return named | {role: PurePath(name).name for role, name in extra.items() if name}
 
 
 def _device(settings: Settings) -> str:
@@ -193,11 +170,13 @@ def image_source(settings: Settings) -> ImageSource:
     )
 
 
+def _version(teaching: Teaching, ask: Ask) -> str:
+    return teaching.version(ask.project, ask.config)
+
+
 def terms_of(settings: Settings) -> Terms:
-    """How pre-annotations are made. The embedded models are those of this version: others may know other words."""
-    versions = {"embedded": f"embedded {__version__}"}
-    models = ", ".join(f"{role}: {versions.get(name, name)}" for role, name in _models(settings).items())
-    return Terms(models, settings.preset_batch, settings.separate_regions)
+    """How pre-annotations are made."""
+    return Terms(lesson_models(settings), settings.preset_batch, settings.separate_regions)
 
 
 def _learn(engine: Any, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:

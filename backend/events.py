@@ -26,12 +26,12 @@ MASK_TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Answers events. `version`: the model version of a project.
+    """Answers events. `version`: the model version that a call is answered with.
 
     `prewarm` is told of each task that was opened, `release` of each that was left, both at once.
     """
 
-    version: Callable[[str], str]
+    version: Callable[[Ask], str]
     prewarm: TaskHook
     release: TaskHook
 
@@ -40,7 +40,7 @@ class Events:
 
         An event that is not known here changes nothing.
         """
-        event, version = event_of(ask.context), self.version(ask.project)
+        event, version = event_of(ask.context), self.version(ask)
         if event == "capabilities":
             told = [{"type": "capabilities", "value": capabilities(ask.config, version)}]
             return [regions.prediction(told, version) for _ in ask.tasks]

@@ -41,7 +41,8 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
     def setup(self) -> None:
         """Name the models: the runner calls this for each request, and /setup answers with what is set here."""
         with _refusing():
-            self.set("model_version", official_runner.version(official_runner.service(), self.project_id))
+            version = official_runner.version(official_runner.service(), self.project_id, self.config)
+            self.set("model_version", version)
 
     def set_extra_params(self, extra_params: object) -> None:
         """Keep nothing: these are not used here, and the runner fails on the object that Label Studio may send."""
@@ -50,7 +51,7 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
         """Answer each task; an error is the answer only where every task failed."""
         with _refusing():
             service = official_runner.service()
-            version = service.teaching.in_force(self.project_id).version
+            version = service.teaching.in_force(self.project_id, self.config).version
             outcomes = service.answer(official_runner.asked(tasks, context, self.config, self.project_id))
         refused = official_runner.trouble(outcomes)
         if refused is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
+from backend import certificates
 from backend.app import create_app
 from backend.label_config import LabelConfig
 from backend.predictions import Ask, Predictions
@@ -39,6 +40,7 @@ def service() -> Predictions:
 @cache
 def _created() -> Predictions:
     wait_briefly()
+    certificates.share()
     predictions: Predictions = create_app(settings_of(os.environ)).extensions["anyword"]
     return predictions
 
@@ -49,11 +51,11 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
     return read(theirs | {name: text for name, text in environ.items() if text})
 
 
-def version(predictions: Predictions, project: str) -> str:
+def version(predictions: Predictions, project: str, config: LabelConfig | None = None) -> str:
     """The version that /setup names. Raises Misconfigured where the engine did not load."""
     if predictions.loader.failure:
         raise Misconfigured(predictions.loader.failure)
-    return predictions.teaching.in_force(project).version
+    return predictions.teaching.in_force(project, config).version
 
 
 def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:

@@ -55,8 +55,8 @@ class Ask:
 class Teacher(Protocol):
     """Knows which revision a project is answered with: the database's, or the one that a job sent along."""
 
-    def in_force(self, project: str) -> InForce:
-        """The revision in force."""
+    def in_force(self, project: str, config: LabelConfig | None = None) -> InForce:
+        """The revision in force, named for a labelling config."""
 
 
 class Notebook(Protocol):
@@ -85,7 +85,7 @@ class Predictions:
 
     def answer(self, ask: Ask) -> list[Outcome]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
-        in_force = self.teaching.in_force(ask.project)
+        in_force = self.teaching.in_force(ask.project, ask.config)
         if event_of(ask.context):
             logger.warning("Event %.80r is not known here and changes nothing", event_of(ask.context))
             return [regions.prediction([], in_force.version) for _ in ask.tasks]

@@ -71,7 +71,7 @@ class Service:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
         self._recorder.met(project, hostname, schema)
-        return jsonify(model_version=self._predictions.teaching.in_force(project).version)
+        return jsonify(model_version=self._predictions.teaching.in_force(project, config).version)
 
     def predict(self) -> Response:
         """Answer each task; an error is the answer only where every task failed."""
@@ -98,7 +98,8 @@ class Service:
         if not self._may_tell(secret):
             self._recorder.turned_away()
             abort(401, WITHOUT_SECRET)
-        return jsonify(status=self._recorder.record(request.get_data()))
+        taken = self._recorder.take(request.get_data())
+        return jsonify(status=taken.outcome, **({"message": taken.message} if taken.message else {}))
 
     def ready(self) -> Response:
         """Say whether predictions can start at once, and if not, why."""

@@ -6,12 +6,13 @@ import logging.config
 import os
 import sys
 
-from backend import logs
+from backend import certificates, logs
 from backend.app import create_app
 from backend.settings import read
 from backend.threads import wait_briefly
 
 wait_briefly()
+certificates.share()
 
 # The lane lets go of the interpreter with every operation of a model, hundreds for a click. With Python's own 5 ms it
 # may wait that long each time until another thread hands it back: a click among many requests took twice as long.

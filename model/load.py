@@ -75,6 +75,33 @@ def _models(paths: EnginePaths, segmenter: Segmenter, device: torch.device, dtyp
     return Models(backbone, segmenter, parser, proposer)
 
 
+def check(role: str, paths: EnginePaths) -> None:
+    """Read one of the models, by its name in `EnginePaths`, as `load_engines` would, but none of its weights.
+
+    It takes the time of the libraries' imports and next to no memory. Raises Misconfigured where it cannot be used.
+    """
+    from model.adapters.clip_naming import load_clip  # see `_models`
+    from model.adapters.diffusers_backbone import load_backbone
+    from model.adapters.proposer import load_proposer
+    from model.adapters.spacy_parser import load_parser
+
+    quiet()
+    nowhere, dtype = torch.device("meta"), _dtype(paths.dtype)
+    match role:
+        case "backbone":
+            load_backbone(_backbone(paths), nowhere, dtype)
+        case "lora":
+            load_backbone(_backbone(paths), nowhere, dtype).adapt(Path(paths.lora))
+        case "segmenter":
+            load_sam(paths.segmenter or str(WEIGHTS / "segmenter"), nowhere, dtype)
+        case "proposer":
+            load_proposer(paths.proposer or str(WEIGHTS / "proposer"), nowhere, dtype)
+        case "clip":
+            load_clip(paths.clip, nowhere, dtype)
+        case "parser":
+            load_parser(paths.parser or str(WEIGHTS / "parser"))
+
+
 def quiet() -> None:
     """Keep the libraries' progress bars out of logs and of what commands print."""
     import diffusers  # not at the top: see `_models`

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, default=Recipe().steps)
     given = parser.parse_args()
-    backbone = load_backbone(given.backbone, torch.device(given.device), torch.float32)
-    tune(backbone, pairs_in(given.pairs), Recipe(given.steps), given.out)
+    try:
+        backbone = load_backbone(given.backbone, torch.device(given.device), torch.float32)
+        tune(backbone, pairs_in(given.pairs), Recipe(given.steps), given.out)
+    except Misconfigured as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

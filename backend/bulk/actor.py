@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from backend import __version__
+from backend import __version__, certificates
 from backend.bulk.orders import LOADING, Order, Reply, answered
 from backend.bulk.service import service
 from backend.loading import Engine
+from backend.naming import model_version
 from backend.predictions import Predictions
 from backend.settings import Settings
 from backend.threads import wait_briefly
@@ -28,12 +29,18 @@ class Actor:
         """Of Anyword on this node, which is asked before anything is sent that another version could not read."""
         return __version__
 
-    def start(self, settings: Settings, load: Callable[[], Engine] | None) -> str:
-        """Load the models. Returns what the operator has to change first; empty where all is well."""
+    def start(self, settings: Settings, load: Callable[[], Engine] | None, version: str = "") -> str:
+        """Load the models. Returns what the operator has to change first; empty where all is well.
+
+        version: what the machine that asks calls its models; they have to be the same here.
+        """
         wait_briefly()
+        if version and version != (own := model_version(settings)):
+            return f"its models are {own}, and here {version}: have the same checkpoints on every machine"
         if settings.local_files_root and not Path(settings.local_files_root).is_dir():
             return "ANYWORD_LOCAL_FILES_ROOT is no folder there: mount it on every node, or leave the setting empty"
         try:
+            certificates.share()
             self._predictions = self._open.enter_context(service(settings, load))
             self._predictions.loader.wait(LOADING)
         except AnywordError as error:

@@ -18,6 +18,7 @@ from backend.bulk.cluster import IN_FLIGHT, Cluster, Place, connected
 from backend.bulk.orders import Order, Reply
 from backend.bulk.to_do import ToDo
 from backend.loading import Engine
+from backend.naming import model_version
 from backend.problems import problem
 from backend.settings import Settings
 from model.errors import Misconfigured, Unavailable
@@ -62,6 +63,7 @@ class Crew:
 
     def __init__(self, cluster: Cluster, show: Callable[[str], object]) -> None:
         self._cluster, self._show = cluster, show
+        self._version = model_version(cluster.settings)
         self._members: list[Member] = []
         self._refused: dict[Place, str] = {}
         self._starts: Counter[Place] = Counter()
@@ -171,7 +173,8 @@ class Crew:
             ray.kill(member.handle)
             self._refuse(member.place, objection)
         elif not member.ready:
-            member.starting = member.handle.start.remote(self._cluster.settings, self._cluster.load)
+            given = self._cluster.settings, self._cluster.load, self._version
+            member.starting = member.handle.start.remote(*given)
         return []
 
     def _refuse(self, place: Place, objection: str) -> None:

@@ -62,7 +62,7 @@ class Job:
         for task in self._tasks():
             if given == self.limit:
                 return
-            in_force = self.ledger.teaching.in_force(self.project)
+            in_force = self.ledger.teaching.in_force(self.project, self.wanted.project)
             if self.wanted.version(in_force.version) in _versions(task):
                 self.report.skipped += 1
                 self._resize(-1)

@@ -13,6 +13,7 @@ from backend.bulk.abreast import abreast
 from backend.bulk.suspects import Suspects
 from backend.corrections.offering import Note, phrase_of
 from backend.corrections.values import Offer
+from backend.label_config import LabelConfig
 from backend.learning.teaching import InForce
 from backend.predictions import Ask, Predictions
 from backend.problems import Problem
@@ -53,7 +54,7 @@ class Told:
 
     known: InForce
 
-    def in_force(self, project: str) -> InForce:  # noqa: ARG002  (an order is about one project)
+    def in_force(self, project: str, config: LabelConfig | None = None) -> InForce:  # noqa: ARG002  (it is told)
         """The revision that the order is asked with."""
         return self.known
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from backend.app import image_source, load_models, model_version, terms_of
+from backend.app import image_source, load_models
 from backend.batch import ABREAST
 from backend.bulk.orders import Notes, Told
 from backend.corrections.offering import Offering
-from backend.learning.teaching import InForce, Naming, Teaching
+from backend.learning.teaching import InForce, Teaching
 from backend.loading import Engine, Loader
 from backend.metrics import Metrics
+from backend.naming import Naming, lesson_models, model_version
 from backend.page.journal import Journal
 from backend.pictures.images import Images
 from backend.predictions import Predictions
@@ -41,7 +42,7 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     database, metrics = Database(settings.database), Metrics(lambda: 0)
     with database.reading() as connection:
         revisions.number_in_force(connection, "")
-    naming = Naming(model_version(settings), terms_of(settings).models)
+    naming = Naming(model_version(settings), lesson_models(settings))
     offering = Offering(database, metrics)
     offering.start()
     try:

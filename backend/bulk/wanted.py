@@ -18,9 +18,11 @@ TYPED = "prompt"  # the text area that typed texts are said to come from
 class Wanted:
     """What each task is asked: a labelling config, and a typed text; an empty one asks for whatever the labels name.
 
-    `narrowed` says in what it differs from an ordinary pre-annotation; empty where it is one.
+    project: the labelling config as the project has it, which names the model version. `narrowed` says in what the
+    question differs from an ordinary pre-annotation; empty where it is one.
     """
 
+    project: LabelConfig
     config: LabelConfig
     text: str = ""
     narrowed: str = ""
@@ -56,10 +58,10 @@ def read(xml: str, labels: Sequence[str], texts: Sequence[str]) -> Wanted:
     chosen = tuple(_label(name, config) for name in labels)
     if not texts:
         narrowed = "; ".join(label.value for label in chosen)
-        return Wanted(replace(config, labels=chosen or config.labels), narrowed=narrowed)
+        return Wanted(config, replace(config, labels=chosen or config.labels), narrowed=narrowed)
     pairs = [f"{label.names[0]}: {text}" for label, text in zip(chosen, texts, strict=bool(chosen))]
     said = "; ".join(pairs or texts)
-    return Wanted(replace(config, prompt=TYPED, region_prompt=None, status=None), said, narrowed=said)
+    return Wanted(config, replace(config, prompt=TYPED, region_prompt=None, status=None), said, narrowed=said)
 
 
 def _label(name: str, config: LabelConfig) -> Label:

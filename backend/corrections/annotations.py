@@ -32,17 +32,20 @@ def read_annotation(entry: Mapping[str, object], task: Mapping[str, object], con
     """Read one annotation with its task, both as JSON says them; times may be datetimes, as the SDK has them.
 
     A mask that cannot be read, or that is not of the size that its item states, is lost alone. Raises BadQuery where
-    the annotation has no id, no time, no result or no picture: then there is nothing to remember it by.
+    the annotation has no id, no time, no result or no picture: then there is nothing to remember it by. A skipped task
+    needs no result, as it is no evidence.
     """
-    number, items = id_number(entry.get("id"), "annotation"), _items(entry.get("result"))
+    number, cancelled = id_number(entry.get("id"), "annotation"), entry.get("was_cancelled") is True
+    items, unread = _items([] if cancelled and entry.get("result") is None else entry.get("result"))
     corrections, troubles = _corrections(items, config)
+    troubles += [f"{unread} of its items are no objects"] if unread else []
     annotation = Annotation(
         id=number,
         task=id_number(task.get("id"), "task"),
         picture=_picture(task, config),
         user=_user(entry),
         updated=moment(entry.get("updated_at") or entry.get("created_at")),
-        cancelled=entry.get("was_cancelled") is True,
+        cancelled=cancelled,
         ground_truth=entry.get("ground_truth") is True,
         imported=entry.get("import_id") is not None or entry.get("last_action") == "imported",
         parent_prediction=_parent(entry.get("parent_prediction")),
@@ -79,10 +82,12 @@ def clean(text: str) -> str:
 # The task and the annotator
 
 
-def _items(result: object) -> list[Item]:
+def _items(result: object) -> tuple[list[Item], int]:
+    """The items, and how many are none. No list of them is not an empty one, which says that there is nothing."""
     if not isinstance(result, list):
-        raise BadQuery("the annotation has no result")
-    return [item for item in result if isinstance(item, Mapping)]
+        raise BadQuery("the annotation has no result, so nothing is learned from it")
+    items = [item for item in result if isinstance(item, Mapping)]
+    return items, len(result) - len(items)
 
 
 def _picture(task: Mapping[str, object], config: LabelConfig) -> str:

@@ -142,9 +142,10 @@ def news_of(event: Event) -> News:
 
 
 def _whole(entry: dict[str, Any], body: Body) -> dict[str, Any]:
-    """The annotation with its masks' run-length codes in place again."""
-    items = entry["result"] if isinstance(entry["result"], list) else []
-    return {**entry, "result": [_item(item, body) for item in items]}
+    """The annotation with its masks' run-length codes in place again. One without a list of items is left as it is."""
+    if not isinstance(entry["result"], list):
+        return entry
+    return {**entry, "result": [_item(item, body) for item in entry["result"]]}
 
 
 def _item(item: Any, body: Body) -> Any:

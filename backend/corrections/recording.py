@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from werkzeug.exceptions import BadRequest
 from backend.corrections import bodies
 from backend.corrections.annotations import id_number, moment
 from backend.corrections.bodies import Body
+from backend.learning.progress import progress
 from backend.metrics import Metrics
 from backend.store import facts, projects
 from backend.store.database import Database
@@ -44,6 +45,14 @@ QUIET = 60.0  # seconds between two lines of the log about events that were lost
 PROJECTS = 1000  # whose addresses are kept in memory
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an event: "recorded" or "ignored". message: for Start Training, how far the project has come."""
+
+    outcome: str
+    message: str = ""
+
+
 def project_key(number: int, created: datetime) -> str:
     """The project's name in /setup and /predict: "<id>.<created unix>"."""
     return f"{number}.{int(created.timestamp())}"
@@ -65,7 +74,11 @@ class Recorder:
         self._lock = threading.Lock()
 
     def record(self, raw: bytes) -> str:
-        """Record the event in a request's body and say what became of it: "recorded" or "ignored".
+        """As `take`: the outcome alone."""
+        return self.take(raw).outcome
+
+    def take(self, raw: bytes) -> Taken:
+        """Record the event in a request's body and say what became of it.
 
         Raises BadRequest for what is no event, and Unavailable where the database does not take it.
         """
@@ -85,7 +98,9 @@ class Recorder:
             raise
         outcome = "ignored" if event is None or event.action == TASKS_CREATED else "recorded"
         self._count(action, outcome)
-        return outcome
+        if event is None or event.action != START_TRAINING:
+            return Taken(outcome)
+        return Taken(outcome, self._progress(event.project))
 
     def met(self, key: str, hostname: str, label_config: str) -> None:
         """Remember what /setup says of a project; where the database is away, the next one says it again."""
@@ -115,6 +130,16 @@ class Recorder:
             known = found.hostname if found is not None else ""
         with self._lock:
             return self._hostnames.setdefault(key, known) if known else ""
+
+    def _progress(self, key: str) -> str:
+        """What there is to learn from, for the answer and the log; empty where the database does not answer."""
+        try:
+            with self._database.reading() as connection:
+                told = str(progress(connection, key))
+        except Unavailable:  # the event is recorded, and learning begins all the same
+            return ""
+        logger.info("Project %s, Start Training: %s", key, told)
+        return told
 
     def turned_away(self) -> None:
         """Count a request that came without the secret; of its body nothing is read."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from backend import certificates
 from backend.corrections.recording import project_key
 from backend.pictures.urls import shown
 from backend.store.projects import Project
@@ -127,7 +128,10 @@ class Studio:
         except httpx.TimeoutException as error:
             raise Unavailable(f"no answer from {where} within {SECONDS:g} s") from error
         except httpx.HTTPError as error:
-            raise Unavailable(f"{where} cannot be reached ({type(error).__name__})") from error
+            said = certificates.named(error)
+            if remedy := certificates.remedy(said):  # asking again does not help
+                raise Misconfigured(f"{where} cannot be reached ({said}). {remedy}") from error
+            raise Unavailable(f"{where} cannot be reached ({said})") from error
         except ApiError as error:
             raise _refusal(error.status_code or 0, what, where) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:

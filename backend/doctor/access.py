@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from backend import certificates
 from backend.doctor.api import Api, Unanswered, parsed
 from backend.doctor.finding import Finding
 from backend.pictures.urls import shown
@@ -35,7 +36,7 @@ def reached(api: Api) -> tuple[Finding, str]:
     try:
         answer = api.call("GET", "/api/version/")
     except Unanswered as error:
-        return Finding(SERVER, "problem", str(error), TRY_URL), ""
+        return Finding(SERVER, "problem", str(error), certificates.remedy(str(error)) or TRY_URL), ""
     if answer.is_redirect:
         target = shown(answer.headers.get("Location", ""))
         return Finding(SERVER, "problem", f"{shown(api.url)} leads on to {target}", OTHER_URL), ""
@@ -73,7 +74,7 @@ def _personal(api: Api, key: str) -> Finding:
     try:
         answer = api.call("POST", "/api/token/refresh/", {"refresh": key})
     except Unanswered as error:
-        return Finding(KEY, "problem", str(error), TRY_URL)
+        return Finding(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
     told = parsed(answer)
     access = told.get("access") if isinstance(told, Mapping) else None
     if not isinstance(access, str):
@@ -87,7 +88,7 @@ def _tried(api: Api, authorization: str, kind: str, remedy: str) -> Finding:
     try:
         status = api.call("GET", "/api/current-user/whoami").status_code
     except Unanswered as error:
-        return Finding(KEY, "problem", str(error), TRY_URL)
+        return Finding(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
     if status != 200:
         return Finding(KEY, "problem", f"{kind}, refused with {status}", remedy)
     return Finding(KEY, "ok", f"{kind}, accepted")

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from backend import certificates
 from backend.pictures.urls import shown
 
 SECONDS = 30.0  # Label Studio asks each model of a project itself, three times, before it lists them
@@ -36,7 +37,7 @@ class Api:
         except requests.Timeout as error:
             raise Unanswered(f"no answer from {shown(self.url)} within {SECONDS:g} s") from error
         except (requests.RequestException, ValueError) as error:
-            raise Unanswered(f"{shown(self.url)} cannot be reached ({type(error).__name__})") from error
+            raise Unanswered(f"{shown(self.url)} cannot be reached ({certificates.named(error)})") from error
 
     def get(self, path: str) -> Any:
         """The JSON behind a path. Raises Unanswered for anything else."""

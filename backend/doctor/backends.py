@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from backend import certificates
 from backend.doctor import addresses
 from backend.doctor.api import Item, parsed
 from backend.doctor.finding import Finding
@@ -25,7 +26,10 @@ PASSWORD = "In the project: Settings, Model, the model's menu, Edit: choose basi
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A model as Label Studio lists it. `is_ours`: whether it is this backend, by its own word or its version."""
+    """A model as Label Studio lists it. `is_ours`: whether it is this backend, by its own word or its version.
+
+    fault: what is wrong with its certificate, seen from here.
+    """
 
     url: str
     state: str
@@ -34,6 +38,7 @@ class Backend:
     interactive: bool
     answers: bool
     is_ours: bool
+    fault: str = ""
 
     @property
     def works(self) -> bool:
@@ -44,7 +49,7 @@ class Backend:
 def backend_of(item: Item) -> Backend:
     """A model of GET /api/ml/, asked for its health from here."""
     url = str(item.get("url") or "")
-    health = _health(url)
+    health, fault = _health(url)
     known = str(item.get("model_version") or "").startswith("anyword-")
     return Backend(
         url=url,
@@ -54,6 +59,7 @@ def backend_of(item: Item) -> Backend:
         interactive=bool(item.get("is_interactive")),
         answers=health is not None,
         is_ours=known or (health or {}).get("model_class") == "Anyword",
+        fault=fault,
     )
 
 
@@ -83,6 +89,9 @@ def _address(name: str, backend: Backend, version: str) -> Iterator[Finding]:
 def _from_here(name: str, backend: Backend) -> Finding:
     if backend.answers:
         return Finding(name, "ok", "answers from here")
+    if backend.fault:
+        remedy = certificates.remedy(backend.fault)
+        return Finding(name, "warning" if backend.works else "problem", backend.fault, remedy)
     if backend.works:
         return Finding(name, "warning", "does not answer from here, but Label Studio reaches it", FROM_HERE)
     return Finding(name, "problem", "does not answer from here", RUN)
@@ -96,11 +105,12 @@ def _from_there(name: str, backend: Backend) -> Finding:
     return Finding(name, "problem", what, PASSWORD if "authentication" in error or "401" in error else EDIT)
 
 
-def _health(url: str) -> Mapping[str, Any] | None:
-    """What a backend says of itself; None where it says nothing."""
+def _health(url: str) -> tuple[Mapping[str, Any] | None, str]:
+    """What a backend says of itself, None where it says nothing, and what is wrong with its certificate."""
     try:
         answer = requests.get(f"{url.rstrip('/')}/health", timeout=SECONDS, allow_redirects=False)
-    except (requests.RequestException, ValueError):  # the reason may lie in the network here: Label Studio's counts
-        return None
+    except (requests.RequestException, ValueError) as error:
+        said = certificates.named(error)  # another reason may lie in the network here: Label Studio's counts
+        return None, said if certificates.remedy(said) else ""
     told = parsed(answer)
-    return told if answer.ok and isinstance(told, Mapping) else None
+    return told if answer.ok and isinstance(told, Mapping) else None, ""

@@ -8,10 +8,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 
+from backend import certificates
 from backend.doctor import here, studio
 from backend.doctor.finding import Finding, exit_status
 from backend.settings import Settings, read
 from model.errors import Misconfigured
+
+ONE_FILE = (
+    "Let both name one file, or set one of them: pictures, doctor and connect read the first, preannotate, sync and "
+    "the hub the second."
+)
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -33,6 +39,15 @@ def _findings(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
     except Misconfigured as error:
         yield Finding("settings", "problem", str(error), "Correct the variable; the table in README has them all.")
         return
+    try:
+        certificates.share(environ)
+    except Misconfigured as error:
+        what, _, remedy = str(error).partition("; ")
+        yield Finding("certificates", "problem", what, f"{remedy[:1].upper()}{remedy[1:]}.")
+        return
+    if certificates.differ(environ):
+        what = f"{certificates.BUNDLE} and {certificates.FILE} name different files"
+        yield Finding("certificates", "warning", what, ONE_FILE)
     given = len([name for name in environ if name.startswith("ANYWORD_")])
     yield Finding("settings", "ok", f"readable, {given} given")
     yield from here.examine(settings)

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from backend import certificates
 from backend.doctor import access, webhooks
 from backend.doctor.api import Api, Unanswered, parsed
 from backend.doctor.finding import Finding, exit_status
@@ -33,7 +34,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             raise Misconfigured(access.SET_URL)
         findings = list(connect(Api(url), settings, options))
     except (Misconfigured, Unanswered) as error:
-        print(f"python -m backend connect: {error}", file=sys.stderr)
+        remedy = certificates.remedy(str(error))
+        print(f"python -m backend connect: {error}{f'. {remedy}' if remedy else ''}", file=sys.stderr)
         return 2
     print("\n".join(finding.line for finding in findings))
     return exit_status(findings)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 import model
 from backend.doctor.finding import Finding
 from backend.settings import Settings
+from model.errors import Misconfigured
 
 EMBEDDED = Path(model.__file__).parent / "embedded" / "weights"
 ROLES = ("backbone", "segmenter", "parser", "proposer", "clip", "lora")
@@ -29,7 +30,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for role in ROLES:
         name = getattr(settings, role)
         if name or role not in OPTIONAL:
-            yield _examined(role, name)
+            found = _examined(role, name)
+            yield _loaded(found, role, settings) if name and found.status == "ok" else found
 
 
 def size(settings: Settings) -> Mapping[str, int]:
@@ -51,6 +53,24 @@ def _examined(role: str, name: str) -> Finding:
         return Finding(title, "problem", f"{shown}: {', '.join(broken)} is not whole", COPY)
     sums = ", ".join(f"{_relative(file, place)} {sha256(file)}" for file in files)
     return Finding(title, "ok", f"{shown}, SHA-256 {sums}")
+
+
+def _loaded(found: Finding, role: str, settings: Settings) -> Finding:
+    """The finding, or the reason why a model that is whole cannot be used; the embedded ones are known to fit."""
+    from model.load import EnginePaths, check  # torch comes with it
+
+    named = {each: getattr(settings, each) for each in ROLES}
+    here = {each: name if each == "parser" else str(_place(each, name) or name) for each, name in named.items() if name}
+    if role == "lora" and _place("backbone", settings.backbone) is None:  # what it has to fit is not here
+        return found
+    try:
+        check(role, EnginePaths(**here))
+    except Misconfigured as error:
+        what, _, remedy = str(error).rpartition("; ")
+        return Finding(
+            found.name, "problem", what or remedy, f"{remedy[:1].upper()}{remedy[1:].rstrip('.')}." if what else COPY
+        )
+    return found
 
 
 def _absent(title: str, role: str, name: str) -> Finding:

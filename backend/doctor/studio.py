@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backend import label_config
+from backend import certificates, label_config
 from backend.app import image_source
 from backend.doctor import access, backends, pictures, webhooks
 from backend.doctor.api import Api, Item, Unanswered
@@ -67,7 +67,7 @@ def _projects(visit: Visit) -> Iterator[Finding]:
             if models:
                 yield from _project(visit, project, models)
     except Unanswered as error:
-        yield Finding("projects", "problem", str(error), RIGHTS)
+        yield Finding("projects", "problem", str(error), certificates.remedy(str(error)) or RIGHTS)
         return
     if not connected:
         yield Finding("projects", "warning", "no project has a model connected", CONNECT)

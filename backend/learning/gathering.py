@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from backend.corrections.values import Annotation, Correction, Offer
@@ -27,11 +27,32 @@ def examples(
     A skipped task is no evidence. An annotation with a mask that could not be read is left out as a whole: the mask
     that it lacks would count as "there is nothing". An annotation without masks says just that, and counts.
     """
+    tasks = _by_task(annotations)
+    return tuple(_example(_last_words(tasks[task]), offers, config, fetch) for task in sorted(tasks))
+
+
+def pictures_of(
+    annotations: Sequence[tuple[Annotation, frozenset[str | None]]], config: LabelConfig
+) -> Iterator[frozenset[str]]:
+    """For each task the labels that somebody's last word on it shows; the annotations come with those of their masks.
+
+    What counts here, and what is left out, is the same as in `examples`.
+    """
+    labels = {annotation.id: found for annotation, found in annotations}
+    counting = _by_task(annotation for annotation, _ in annotations)
+    things = {label.value for label in config.foreground}
+    only = next(iter(things)) if len(things) == 1 else None
+    for told in counting.values():
+        found = {label or only for each in _last_words(told).values() for label in labels[each.id]}
+        yield frozenset(label for label in found if label in things)
+
+
+def _by_task(annotations: Iterable[Annotation]) -> dict[int, list[Annotation]]:
     tasks: dict[int, list[Annotation]] = {}
     for annotation in annotations:
         if annotation.complete and not annotation.cancelled:
             tasks.setdefault(annotation.task, []).append(annotation)
-    return tuple(_example(_last_words(tasks[task]), offers, config, fetch) for task in sorted(tasks))
+    return tasks
 
 
 def _last_words(annotations: Sequence[Annotation]) -> dict[str, Annotation]:

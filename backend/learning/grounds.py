@@ -13,6 +13,7 @@ from backend import label_config
 from backend.corrections.values import Annotation, Offer
 from backend.learning.codec import decode
 from backend.learning.gathering import Fetch, examples
+from backend.naming import same_models
 from backend.store import facts, offers, projects, revisions
 from backend.store.facts import Basis
 from backend.store.projects import Project
@@ -66,7 +67,7 @@ class Grounds:
         if self.revision is None:
             return {}
         learned = decode(self.revision.lessons)
-        return learned.lessons if learned.models == self.terms.models else {}
+        return learned.lessons if same_models(learned.models, self.terms.models) else {}
 
 
 def grounds(connection: Connection, key: str, terms: Terms) -> Grounds | None:

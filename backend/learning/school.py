@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from backend.corrections.values import Annotation
+from backend.figures import score
 from backend.learning.aside import Aside
 from backend.learning.codec import Learned, encode
 from backend.learning.grounds import Grounds, Terms, grounds, is_learned
 from backend.learning.holding import Holding, Steps
 from backend.learning.occasions import Occasion
+from backend.learning.progress import progress
 from backend.loading import Loader
 from backend.metrics import Metrics
 from backend.pictures.images import Images
@@ -21,6 +24,7 @@ from backend.store import revisions, runs
 from backend.store.database import Database
 from backend.store.revisions import Draft, StaleParent
 from backend.store.runs import Run
+from model.errors import Unavailable
 from model.lane import Lane, Priority
 from model.learning.examples import Curriculum
 from model.values import Image
@@ -62,7 +66,7 @@ class School:
             found = grounds(connection, occasion.project, self.terms)
         run = None if found is None else self._claimed(found, owner)
         if found is None or run is None:
-            logger.info("Project %s: nothing new to learn from, or somebody else is at it", occasion.project)
+            self._tell(occasion.project, "nothing new to learn from, or another process learns from it")
             return "idle"
         logger.info("Project %s, %s: learning from %d annotations", occasion.project, occasion.cause, found.basis.count)
         with Holding(self.database, run, self.lease) as holding:
@@ -74,6 +78,12 @@ class School:
             number = self._concluded(run, verdict, occasion)
         self.metrics.learned_masks.set(sum(len(each.opinions) for each in curriculum.examples))
         return "kept" if number is None else "adopted"
+
+    def _tell(self, project: str, outcome: str) -> None:
+        """Say at INFO what came of learning, and what is missing; phrases stay out, as they may have been typed."""
+        with suppress(Unavailable), self.database.reading() as connection:
+            outcome = f"{outcome}; {progress(connection, project)}"
+        logger.info("Project %s: %s", project, outcome)
 
     def _claimed(self, found: Grounds, owner: str) -> Run | None:
         """The run, where it is the owner's to do. Raises StaleParent where another revision came into force."""
@@ -112,7 +122,13 @@ class School:
                 draft = Draft(occasion.cause, verdict.figures, lessons)
                 number = revisions.adopt(connection, run.project, draft, run.parent)
             runs.finish(connection, run, runs.Verdict(number, verdict.figures, verdict.reason))
-        outcome = "nothing is changed" if number is None else f"revision {number} is in force"
-        logger.info("Project %s: %s", run.project, outcome)
+        self._tell(run.project, "nothing is changed" if number is None else _gains(verdict.figures))
         logger.debug("The reason: %s", verdict.reason)  # which may quote what was typed; the project's page has it, too
         return number
+
+
+def _gains(figures: Mapping[str, Any]) -> str:
+    """The labels that something was learned about, with their scores on held-out pictures before and after."""
+    won = {label: each for label, each in figures.get("labels", {}).items() if each["adopted"]}
+    told = [f"{label} from {score(each['before'])} to {score(each['after'])}" for label, each in won.items()]
+    return f"better on held-out pictures: {', '.join(told)}"

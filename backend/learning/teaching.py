@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 from prometheus_client import Counter
@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from backend.label_config import LabelConfig
 from backend.learning.applying import taught
 from backend.learning.codec import decode
+from backend.naming import Naming, same_models
 from backend.page.journal import Journal
 from backend.problems import problem
 from backend.prompting.prompts import Request
@@ -41,14 +42,6 @@ class InForce:
         return taught(request, self.lessons, config)
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """`base`: the model version without a revision. `models`: what lessons have to be learned with to be used here."""
-
-    base: str
-    models: str
-
-
 class Teaching:
     """Tells which revision is in force; threads may share it, and so may processes the database.
 
@@ -65,18 +58,18 @@ class Teaching:
         self._lock = threading.Lock()
         self._next_line = 0.0
 
-    def version(self, project: str) -> str:
-        """The model version of a project: "<base>", or "<base>-r<number>" where something is learned."""
-        return self.in_force(project).version
+    def version(self, project: str, config: LabelConfig | None = None) -> str:
+        """The model version of a project under its labelling config, and with what it learned."""
+        return self.in_force(project, config).version
 
-    def in_force(self, project: str) -> InForce:
+    def in_force(self, project: str, config: LabelConfig | None = None) -> InForce:
         """The revision in force, at the price of one small question to the database."""
         known = self._last_known(project)
         try:
-            return self._keep(project, self._looked_up(project, known))
+            known = self._keep(project, self._looked_up(project, known))
         except (Unavailable, Misconfigured) as error:  # predictions go on without a database
             self._complain(project, error)
-        return known
+        return replace(known, version=self._naming.version(known.number, config))
 
     def _looked_up(self, project: str, known: InForce) -> InForce:
         with self._database.reading() as connection:
@@ -88,8 +81,8 @@ class Teaching:
 
     def _read(self, number: int, data: bytes) -> InForce:
         """A revision as it answers here. Raises Misconfigured where it cannot be read."""
-        learned, version = decode(data), f"{self._naming.base}-r{number}"
-        if learned.lessons and learned.models != self._naming.models:
+        learned, version = decode(data), self._naming.version(number)
+        if learned.lessons and not same_models(learned.models, self._naming.models):
             logger.warning("Revision %d was learned with other models (%s) and waits for these", number, learned.models)
             return InForce(number, version)
         return InForce(number, version, learned.lessons)

@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 
 from backend.figures import Figures, LabelFigures, Scene, read
 from backend.learning.codec import decode
+from backend.learning.progress import progress
 from backend.lesson_words import Lessons, lesson_lines
 from backend.managing import identifier
+from backend.naming import same_models
 from backend.page.curve import Curve, Trial, curve
 from backend.store import facts, revisions, runs
 from backend.store.projects import Project
@@ -62,6 +64,7 @@ class ProjectView:
     last_sync: float | None
     doing: str
     outcome: str
+    missing: tuple[str, ...]
     curve: Curve | None
     labels: tuple[LabelRow, ...]
     scenes: tuple[Scene, ...]
@@ -88,6 +91,7 @@ def view(connection: Connection, project: Project, models: str) -> ProjectView:
         last_sync=_seconds(project.last_sync),
         doing=_doing(runs.current(connection, project.key), pinned),
         outcome=judged[-1].verdict.reason if judged else "",
+        missing=progress(connection, project.key).lines,
         curve=_curve(judged),
         labels=_labels(last, lessons),
         scenes=_scenes(judged),
@@ -117,7 +121,7 @@ def _lessons(chosen: Revision | None, models: str) -> tuple[Lessons, str]:
         learned = decode(chosen.lessons)
     except Misconfigured as error:  # the page has the buttons that lead out of it
         return {}, str(error)
-    if learned.lessons and learned.models != models:
+    if learned.lessons and not same_models(learned.models, models):
         return learned.lessons, f"learned with other models, and not used with these ({models}): {learned.models}"
     return learned.lessons, ""
 

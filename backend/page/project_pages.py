@@ -10,13 +10,15 @@ from flask import Response, abort, make_response, render_template, request
 
 from backend.corrections.sync import webhook_missing
 from backend.figures import score
-from backend.learning.teaching import Naming
 from backend.managing import ACTIONS, manage, named
+from backend.naming import Naming
 from backend.page.pages import GUARDED, Listed, ago, moment, shown
 from backend.page.project import view
 from backend.settings import Settings
 from backend.store import projects
 from backend.store.database import Database
+from backend.store.projects import Project
+from backend.versions import config_of
 from model.errors import Unavailable
 
 WITH_FORMS = {
@@ -33,7 +35,7 @@ NUMBER = re.compile("[0-9]{1,9}")
 class Around:
     """What surrounds a project on its page.
 
-    version: of the models, without anything learned. unlocked: whether requests have to bring a password; secret:
+    version: the model version in force. unlocked: whether requests have to bring a password; secret:
     whether events have to bring one. webhook_missing: whether annotations came to light that no event told of.
     """
 
@@ -70,7 +72,7 @@ class ProjectPages:
             return _guarded(make_response(render_template("projects.html", projects=meant, shown=shown)))
         told = {
             "page": page,
-            "around": self._of(page.key),
+            "around": self._of(meant[0], page.number),
             "shown": shown,
             "score": score,
             "ago": ago,
@@ -90,9 +92,10 @@ class ProjectPages:
             manage(connection, project, action, int(number))
         return _guarded(Response(status=303, headers={"Location": quote(project, safe="")}))
 
-    def _of(self, key: str) -> Around:
+    def _of(self, project: Project, number: int) -> Around:
         unlocked, secret = bool(self._settings.basic_auth_user), bool(self._settings.webhook_secret)
-        return Around(self._naming.base, unlocked, secret, webhook_missing(self._database, key))
+        version = self._naming.version(number, config_of(project))
+        return Around(version, unlocked, secret, webhook_missing(self._database, project.key))
 
     def _admit(self) -> None:
         """Turn away whoever gave no password, and forms on other sites' pages: browsers send the password with both."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from backend import certificates
+
 REMEDIES = tuple(
     (re.compile(pattern), remedy)
     for pattern, remedy in (
@@ -35,6 +37,7 @@ REMEDIES = tuple(
             "Whoever makes tasks chooses what is fetched, so hosts of your own network have to be listed. Where it is "
             "Label Studio itself, set ANYWORD_LABEL_STUDIO_URL to the address that tasks have.",
         ),
+        *certificates.REMEDIES,
         (
             "cannot be reached",
             "Try the address from the backend's own machine. In a container, localhost is the container: use the "

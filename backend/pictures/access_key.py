@@ -7,6 +7,7 @@ import time
 
 import requests
 
+from backend import certificates
 from backend.pictures.urls import shown
 from model.errors import BadImage
 
@@ -49,7 +50,8 @@ class AccessKey:
             )
             access = answer.json().get("access") if answer.ok else None
         except (requests.RequestException, ValueError, AttributeError) as error:
-            raise BadImage(f"image: the access token cannot be renewed at {shown(url)}") from error
+            said = f"image: the access token cannot be renewed at {shown(url)} ({certificates.named(error)})"
+            raise BadImage(said) from error
         if not isinstance(access, str):
             raise BadImage(
                 f"image: {answer.status_code} from {shown(url)}, check the personal access token in "

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote
 
+from backend import certificates
 from model.errors import BadImage, Misconfigured
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "azure-blob": "adlfs"}  # by the schemes that Label Studio writes
@@ -40,7 +41,7 @@ class Buckets:
         except TimeoutError as error:
             raise BadImage(f"image: no answer about {uri} within {self.timeout_s:g} s") from error
         except Exception as error:  # each cloud's library has errors of its own
-            said = f"image: {uri} cannot be read with the server's own cloud credentials ({type(error).__name__})"
+            said = f"image: {uri} cannot be read with the server's own cloud credentials ({certificates.named(error)})"
             raise BadImage(said) from error
         if len(body) > self.max_bytes:
             raise BadImage(f"image: {uri} is larger than {self.max_bytes / MEGA:g} MB")

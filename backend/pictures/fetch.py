@@ -13,6 +13,7 @@ from requests.utils import select_proxy
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
+from backend import certificates
 from backend.pictures.access_key import AccessKey, without_key
 from backend.pictures.addresses import Address, Reach
 from backend.pictures.pinned import Pinned, cut_off, seconds_until
@@ -160,7 +161,7 @@ class Web:
             return self._late(url)
         if isinstance(error, HTTPError):  # of the body: what goes wrong before is told by requests
             return f"image: {shown(url)} broke off before its end"
-        return f"image: {shown(url)} cannot be reached ({type(error).__name__})"
+        return f"image: {shown(url)} cannot be reached ({certificates.named(error)})"
 
     def _refusal(self, status: int, url: str, own: bool) -> str:
         """What the server said, and what to do about it where the key is in question."""

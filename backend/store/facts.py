@@ -112,6 +112,16 @@ def annotations(connection: Connection, project: str) -> tuple[Annotation, ...]:
     return tuple(_annotation(row._mapping, tuple(masks[row.id])) for row in found)
 
 
+def labelled(connection: Connection, project: str) -> tuple[tuple[Annotation, frozenset[str | None]], ...]:
+    """The project's annotations as they stand, by id, with the labels of their masks in place of these."""
+    found = connection.execute(select(live).where(live.c.project == project).order_by(live.c.id)).all()
+    labels: dict[int, set[str | None]] = {row.id: set() for row in found}
+    rows = select(corrections.c.annotation, corrections.c.label).where(corrections.c.project == project).distinct()
+    for row in connection.execute(rows):
+        labels[row.annotation].add(row.label)
+    return tuple((_annotation(row._mapping, ()), frozenset(labels[row.id])) for row in found)
+
+
 def basis(connection: Connection, project: str) -> Basis:
     """What there is to learn from now; reads no mask."""
     rows = connection.execute(select(live.c.id, live.c.digest).where(live.c.project == project).order_by(live.c.id))

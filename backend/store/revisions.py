@@ -67,11 +67,11 @@ def history(connection: Connection, project: str) -> tuple[Revision, ...]:
     return tuple(map(_revision, connection.execute(ordered)))
 
 
-def numbers(connection: Connection) -> tuple[int, ...]:
-    """The numbers of every project's revisions, each once, by the newest revision that has it."""
-    newest = func.max(revisions.c.created).desc()
-    named = select(revisions.c.number).group_by(revisions.c.number).order_by(newest, revisions.c.number.desc())
-    return tuple(connection.scalars(named))
+def numbers(connection: Connection) -> tuple[tuple[str, int], ...]:
+    """Every project's revisions by the project's key and their number, the newest first."""
+    newest = revisions.c.created.desc(), revisions.c.number.desc(), revisions.c.project
+    named = select(revisions.c.project, revisions.c.number).order_by(*newest)
+    return tuple((row.project, row.number) for row in connection.execute(named))
 
 
 def adopt(connection: Connection, project: str, draft: Draft, parent: int) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn import functional
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from model.adapters.checkpoint_kind import kind_of
+from model.adapters.fitting import Kind, attempt, fitted, tokenizer_of
 from model.canvas import resize_maps, to_canvas
 from model.errors import Misconfigured
 from model.values import Image
@@ -57,6 +59,8 @@ def load_clip(source: str, device: torch.device | str, dtype: torch.dtype) -> Cl
     """CLIP from a folder or a hub name. Raises Misconfigured when there is no CLIP to be found there."""
     if (kind := kind_of(source, "CLIP model", "a folder or a hub name is needed")) != "clip":
         raise Misconfigured(f"No CLIP model at '{source}' but {kind}: use one such as openai/clip-vit-base-patch16.")
-    model = CLIPModel.from_pretrained(source, dtype=torch.float32).to(device, dtype).eval()
-    tokenizer, processor = CLIPTokenizer.from_pretrained(source), CLIPImageProcessorPil.from_pretrained(source)
-    return ClipNaming(source, model, tokenizer, processor)
+    model = fitted(Kind(CLIPModel), source, device)
+    tokenizer = tokenizer_of(source, model.config.text_config.vocab_size)
+    read = partial(CLIPImageProcessorPil.from_pretrained, source)
+    processor = attempt(read, f"The preprocessor_config.json in '{source}' cannot be loaded")
+    return ClipNaming(source, model.to(device, dtype), tokenizer, processor)

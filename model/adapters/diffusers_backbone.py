@@ -6,14 +6,15 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from model.adapters import profile
 from model.adapters.attention_tap import Tap, Tapped, attention_of, cross_of, layers_of, taken, taps_for
 from model.adapters.encoder import hasten
+from model.adapters.fitting import TEXT_ENCODER, Kind, attempt, fitted, misfit, tokenizer_of
 from model.adapters.hub import folder_of
 from model.adapters.recompute import keep_little
 from model.adapters.recorder import Recorder, Tensors
@@ -24,6 +25,7 @@ TIMESTEP = 100  # of 1000 (iSeg, table of timesteps)
 NOISE_SEED = 1101  # one noise for every picture, so that the same question gets the same answer (iSeg's seed)
 # Numbers in the UNet's largest activation that keep a device busy, more only cost memory; Stable Diffusion: 2**20.3.
 BUSY = {"cpu": 2**18, "cuda": 10 * 2**20}  # ours, measured
+TUNE = "make one for this backbone with python -m model.tuning"
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -36,12 +38,14 @@ class DiffusersBackbone:
     def __init__(self, folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> None:
         self.name = name
         self.device, self.dtype = device, dtype
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype).to(device).eval()
-        self.vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype).to(device).eval()
+        self.unet = fitted(Kind(UNet2DConditionModel), folder / "unet", device, dtype).to(device)
+        self.vae = fitted(Kind(AutoencoderKL), folder / "vae", device, dtype).to(device)
+        self.text_encoder = fitted(TEXT_ENCODER, folder / "text_encoder", device, dtype).to(device)
+        self.tokenizer = tokenizer_of(folder / "tokenizer", self.text_encoder.config.vocab_size)
+        read = partial(DDIMScheduler.from_pretrained, folder / "scheduler")
+        self.scheduler = attempt(read, f"'{folder / 'scheduler'}' cannot be loaded")
+        _check(self.unet.config, self.vae.config, self.text_encoder.config, name)
         self.vae.decoder = torch.nn.Identity()  # pictures go in, none comes out
-        self.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype).to(device).eval()
-        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
         self.alphas: torch.Tensor = self.scheduler.alphas_cumprod
         self.profile = profile.read(folder)
         for part in (self.unet, self.text_encoder, self.vae):
@@ -100,10 +104,16 @@ class DiffusersBackbone:
             return (self.text_encoder(ids).last_hidden_state,)
 
     def adapt(self, folder: Path) -> None:
-        """Put a LoRA adapter of tuning.py on the text encoder. Raises Misconfigured where the folder holds none."""
+        """Put a LoRA adapter of tuning.py on the text encoder.
+
+        Raises Misconfigured where the folder holds none, and where it was made for another model.
+        """
         if not (folder / "adapter_config.json").is_file():
             raise Misconfigured(f"LoRA {folder}: no adapter_config.json in it; make one with python -m model.tuning")
-        self.text_encoder.load_adapter(str(folder))
+        load = partial(self.text_encoder.load_adapter, str(folder), ignore_mismatched_sizes=True)
+        found = attempt(load, f"LoRA {folder} does not fit the text encoder of {self.name}", TUNE)
+        if wrong := misfit(found.missing_keys, found.unexpected_keys, found.mismatched_keys):
+            raise Misconfigured(f"LoRA {folder} does not fit the text encoder of {self.name}: {wrong}; {TUNE}")
         self.text_encoder.requires_grad_(False)
         self.name = f"{self.name}+{folder.name}"
 
@@ -194,6 +204,20 @@ class DiffusersBackbone:
         with Tapped(self.unet, self._taps, stop=False):
             predicted = self._predicted(*given)
         return (*predicted, *taken(self._taps).values())
+
+
+def _check(unet: Any, vae: Any, text_encoder: Any, name: str) -> None:
+    """Raises Misconfigured where parts do not belong together, by their configurations."""
+    pairs = (
+        ("the text encoder's outputs", text_encoder.hidden_size, unet.cross_attention_dim),
+        ("the VAE's latents", vae.latent_channels, unet.in_channels),
+    )
+    for what, given, wanted in pairs:
+        if given != wanted:
+            raise Misconfigured(
+                f"backbone {name}: {what} have {given} channels, but the UNet takes {wanted}; all parts have to come "
+                "from one Stable Diffusion 1 or 2 that is neither for inpainting nor XL"
+            )
 
 
 def whole_words(vocabulary: Mapping[str, int]) -> tuple[str, ...]:

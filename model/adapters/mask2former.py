@@ -7,7 +7,7 @@ tokenizer in `text_encoder` and `tokenizer`, each as transformers' `save_pretrai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from model.adapters.clip_naming import ClipNaming, load_clip
+from model.adapters.fitting import TEXT_ENCODER, Kind, fitted, tokenizer_of
 from model.adapters.text_query import PromptedMask2Former, TextTokens
 from model.canvas import to_canvas
 from model.errors import Misconfigured
@@ -92,14 +93,13 @@ def load_pmp(
     Raises Misconfigured where a part is missing or was not trained for prompts.
     """
     second = load_clip(clip, device, dtype) if clip else None
+    kind = Kind(PromptedMask2Former, trouble="was not trained for prompts", remedy=EXPECTED)
     try:
-        encoder = CLIPTextModel.from_pretrained(source, subfolder="text_encoder", dtype=torch.float32)
-        tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer")
-        model, found = PromptedMask2Former.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    except OSError as error:
-        raise Misconfigured(f"No proposer at '{source}': {EXPECTED} ({error})") from error
-    if found["missing_keys"] or found["mismatched_keys"]:
-        raise Misconfigured(f"The Mask2Former at '{source}' was not trained for prompts: {EXPECTED}")
+        encoder = fitted(replace(TEXT_ENCODER, remedy=EXPECTED), source, device, subfolder="text_encoder")
+        tokenizer = tokenizer_of(source, encoder.config.vocab_size, "tokenizer", EXPECTED)
+        model = fitted(kind, source, device)
+    except Misconfigured as error:
+        raise Misconfigured(f"No proposer at '{source}': {error}") from error
     text = TextEncoder(encoder.to(device, dtype).eval(), tokenizer)
     name = Path(source).name + (f" with {second.name}" if second else " without CLIP")
     return Mask2FormerProposer(name, model.to(device, dtype).eval(), text, second)

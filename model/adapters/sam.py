@@ -18,6 +18,7 @@ from transformers import SamModel
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from model.adapters.checkpoint_kind import kind_of
+from model.adapters.fitting import Kind, fitted
 from model.adapters.recorder import Recorder, Tensors
 from model.adapters.sam_attention import attend_lightly
 from model.adapters.sam_checkpoint import read_official
@@ -192,9 +193,9 @@ def _alike(prompts: Sequence[MaskPrompt], at_once: int) -> Iterator[list[int]]:
 def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> SamSegmenter:
     """SAM from a transformers folder, a hub name, or an official segment-anything `.pth` file.
 
-    Raises Misconfigured when there is no SAM to be found there.
+    On the device "meta" no weight is read. Raises Misconfigured where there is no SAM, or weights do not fit it.
     """
-    model = read_official(Path(source)) if source.endswith((".pth", ".pt")) else _read_folder(source)
+    model = read_official(Path(source)) if source.endswith((".pth", ".pt")) else _read_folder(source, device)
     model.to(device, dtype).eval().requires_grad_(False)
     attend_lightly(model)
     model.mask_decoder.transformer.register_forward_pre_hook(by_cells, with_kwargs=True)
@@ -210,10 +211,7 @@ def by_cells(_: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, A
     return positional, named | {name: named[name].contiguous(memory_format=torch.channels_last) for name in pictures}
 
 
-def _read_folder(source: str) -> SamModel:
+def _read_folder(source: str, device: torch.device | str) -> SamModel:
     if (kind := kind_of(source, "SAM model", EXPECTED)) != "sam":
         raise Misconfigured(f"No SAM model at '{source}' but {kind}: {EXPECTED}")
-    model, found = SamModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    if found["missing_keys"]:
-        raise Misconfigured(f"'{source}' is no complete SAM model: {len(found['missing_keys'])} weights are missing.")
-    return model
+    return fitted(Kind(SamModel, trouble="is no complete SAM model"), source, device)

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import CLIPTokenizer, Sam3Model
 
+from model.adapters.fitting import Kind, fitted, tokenizer_of
 from model.canvas import to_canvas
-from model.errors import Misconfigured
 from model.values import Image, Proposals
 
 LEAST = 0.05  # masks with less chance are not worth their memory: 200 come for each text; ours
@@ -65,10 +65,8 @@ class Sam3Proposer:
 def load_sam3(source: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Sam3Proposer:
     """SAM 3 from a folder or a hub name such as facebook/sam3.
 
-    Raises Misconfigured where weights are missing.
+    Raises Misconfigured where weights do not fit.
     """
-    model, found = Sam3Model.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    if found["missing_keys"]:
-        raise Misconfigured(f"'{source}' is no complete SAM 3: {len(found['missing_keys'])} weights are missing.")
-    tokenizer = CLIPTokenizer.from_pretrained(source)
+    model = fitted(Kind(Sam3Model, trouble="is no complete SAM 3"), source, device)
+    tokenizer = tokenizer_of(source, model.config.text_config.vocab_size)
     return Sam3Proposer(source, model.to(device, dtype).eval(), tokenizer)

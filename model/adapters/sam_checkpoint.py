@@ -97,7 +97,7 @@ def _filled(model: SamModel, tensors: State, path: Path) -> SamModel:
     """The model with these tensors in place of its own; every weight has to be there, in its shape."""
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     wrong = [name for name, shape in wanted.items() if name not in tensors or tensors[name].shape != shape]
-    if wrong:
+    if wrong := wrong or sorted(tensors.keys() - wanted.keys()):
         raise Misconfigured(f"'{path}' is no SAM of known geometry: {len(wrong)} weights do not fit, {wrong[0]} first.")
     model.load_state_dict(tensors, assign=True)
     return model

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 import spacy
+import spacy.about
 from cachetools import LRUCache, cachedmethod
 from spacy.language import Language
 from spacy.tokens import Doc, Token
@@ -86,7 +87,14 @@ def load_parser(path_or_name: str | Path) -> SpacyParser:
             f"No spaCy pipeline called {str(path_or_name)!r}: give the folder of one (it holds meta.json), "
             f"or install the package, for example with `python -m spacy download en_core_web_sm`."
         )
-    nlp = spacy.load(path_or_name, exclude=["ner", "senter"])
+    try:
+        nlp = spacy.load(path_or_name, exclude=["ner", "senter"])
+    except Exception as error:  # the boundary to spaCy: each component reads its files in its own way
+        line = " ".join(str(error).split())[:200]
+        raise Misconfigured(
+            f"The spaCy pipeline {str(path_or_name)!r} cannot be loaded ({line}): install it again, in a version for "
+            f"spaCy {spacy.about.__version__}."
+        ) from error
     missing = {"tagger", "parser"} - set(nlp.pipe_names)
     if missing:
         raise Misconfigured(f"The spaCy pipeline {str(path_or_name)!r} has no {' and no '.join(sorted(missing))}.")

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from model.packed import Packed
 from model.values import Image, Lesson
 
+LEAST_PICTURES = 5  # with a label, before anything is adopted for it  # heuristic: each is held out once, in five folds
+
+
+def needed(count: int) -> str:
+    """How many more pictures have to be corrected, in words."""
+    return f"{count} more corrected {'picture' if count == 1 else 'pictures'}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinion:

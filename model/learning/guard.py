@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from model.learning.examples import LEAST_PICTURES
 from model.learning.scoring import framed, score
 from model.values import Mask
 
 FOLDS = 5  # with five pictures each is held out once; more folds would cost more fits for little more to learn from
-LEAST_PICTURES = 5  # with a label, before anything is adopted for it
 MARGIN = 0.02  # mean gain that is worth another revision
 USEFUL = 0.3  # mean score from which an annotator has less work with what is found than without it
 LEVEL = 0.025  # one-sided, over all labels tried together: skewed scores then adopt what is no better in under 5 %

@@ -9,7 +9,7 @@ from typing import Any
 from model.engine import Engine
 from model.inversion import GiveWay
 from model.learning.content import NOTHING, in_words
-from model.learning.examples import Curriculum
+from model.learning.examples import Curriculum, needed
 from model.learning.fitting import fit
 from model.learning.guard import Judgement
 from model.learning.memory import Memory
@@ -102,7 +102,7 @@ def _reason(judged: Mapping[str, Judgement], winners: Sequence[str], told: Words
     if winners:
         return f"{', '.join(winners)} would gain less than the other labels lose"
     missing = {label: each.missing for label, each in judged.items() if each.missing}
-    waiting = "; ".join(f"{label}: {count} more corrected pictures needed" for label, count in missing.items())
+    waiting = "; ".join(f"{label}: {needed(count)} needed" for label, count in missing.items())
     if len(missing) == len(judged):
         return waiting or "there are no labels to learn about"
     return "nothing was better by more than noise" + (f" ({waiting})" if waiting else "")

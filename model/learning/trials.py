@@ -10,8 +10,9 @@ import numpy as np
 
 from model.errors import BadImage
 from model.learning.content import NOTHING, content_of
+from model.learning.examples import LEAST_PICTURES
 from model.learning.fitting import fit
-from model.learning.guard import FOLDS, LEAST_PICTURES, Judgement, Marks, folds, judge
+from model.learning.guard import FOLDS, Judgement, Marks, folds, judge
 from model.learning.memory import Memory
 from model.learning.sampling import MOST, sampled
 from model.learning.saving import Saved, Step, resumed

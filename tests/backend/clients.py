@@ -12,15 +12,22 @@ from flask.testing import FlaskClient
 from PIL import Image as Pictures
 from werkzeug.test import TestResponse
 
-from backend.app import create_app, model_version
+from backend import label_config
+from backend.app import create_app
 from backend.loading import Engine, Load
+from backend.naming import Naming, model_version
 from backend.page.journal import Journal
 from backend.settings import Settings
 from model.values import Mask
 
 SETTINGS = Settings(image_timeout=1.0, max_body_mb=1, max_image_megapixels=1)
-VERSION = model_version(SETTINGS)
+VERSION = model_version(SETTINGS)  # without labels
 OPEN: list[Flask] = []  # conftest.py closes them
+
+
+def version_of(xml: str, revision: int = 0) -> str:
+    """The model version of the embedded models under a labelling config."""
+    return Naming(VERSION, "").version(revision, label_config.read(xml))
 
 
 def opened(settings: Settings, load: Load | None = None, journal: Journal | None = None) -> Flask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -60,8 +61,8 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
-    """A server that answers 404 until it is given routes."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A server that answers 404 until it is given routes; with `tls` it speaks https."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -82,8 +83,16 @@ def serving() -> Iterator[Site]:
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the output of the tests clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site = Site(f"http://127.0.0.1:{server.server_port}")
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Keep a client that does not trust the certificate out of the output."""
+            if tls is None:
+                super().handle_error(request, client_address)
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        site = Site(f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,5 +1,6 @@
 """The wire protocol through Flask's test client, with a small engine that answers by colour."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backend.app import close, create_app, model_version
+from backend.app import close, create_app
 from backend.loading import Engine
+from backend.naming import model_version
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
 from model.values import Answer, Clause, Image, Query
 from tests.backend import calls, picture_server
-from tests.backend.clients import SETTINGS, VERSION, client_of, masks, opened, results, status_text
+from tests.backend.clients import SETTINGS, VERSION, client_of, masks, opened, results, status_text, version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine, ready
 from tests.backend.log_lines import logged
 
@@ -40,14 +42,13 @@ def test_health_is_json(client: FlaskClient, path: str) -> None:
 def test_the_model_version_is_the_same_everywhere(client: FlaskClient) -> None:
     body = {"project": "1.1", "schema": calls.BITMASK, "hostname": "http://localhost:8090", "access_token": "secret"}
     [prediction] = results(client.post("/predict", json=calls.predict([calls.task()])))
-    assert client.post("/setup", json=body).get_json() == {"model_version": VERSION}
-    assert client.get("/versions").get_json() == {"versions": [VERSION]}
-    assert prediction["model_version"] == VERSION
+    assert client.post("/setup", json=body).get_json() == {"model_version": version_of(calls.BITMASK)}
+    assert prediction["model_version"] == version_of(calls.BITMASK)
 
 
 def test_the_model_version_names_chosen_checkpoints() -> None:
     chosen = replace(SETTINGS, backbone="stabilityai/stable-diffusion-2-1", segmenter="/weights/sam_vit_b.pth")
-    assert model_version(chosen) == f"{VERSION}-stable-diffusion-2-1-sam_vit_b"
+    assert re.fullmatch(f"{VERSION}-stable-diffusion-2-1-sam_vit_b-[0-9a-f]{{8}}", model_version(chosen))
 
 
 def test_setup_shows_what_the_labelling_config_lacks(client: FlaskClient) -> None:
@@ -86,7 +87,8 @@ def test_ready_follows_the_loading_of_the_engine() -> None:
 
     client = opened(SETTINGS, load=load).test_client()
     assert (client.get("/ready").status_code, client.get("/ready").get_json()["status"]) == (503, "loading")
-    assert client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH}).get_json()["model_version"] == VERSION
+    setup = client.post("/setup", json={"project": "1.1", "schema": calls.BRUSH})
+    assert setup.get_json()["model_version"] == version_of(calls.BRUSH)
     go.set()
     results(client.post("/predict", json=calls.predict([calls.task()])))
     assert client.get("/ready").status_code == 200

@@ -10,7 +10,7 @@ from backend.events import Events, capabilities
 from backend.predictions import Ask, event_of
 from model.values import Answer
 from tests.backend import calls
-from tests.backend.clients import VERSION, client_of, masks, results
+from tests.backend.clients import VERSION, client_of, masks, results, version_of
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.configs import SCRIBBLE, A, B, C, D
 
@@ -41,7 +41,7 @@ def test_capabilities_are_those_of_the_labelling_config(xml: str, prompts: list[
 def test_a_server_that_asks_for_capabilities_finds_them_where_it_looks(client: FlaskClient) -> None:
     [prediction] = results(client.post("/predict", json=calls.predict([{"id": 1}], A, {"event": "capabilities"})))
     assert prediction["result"][0]["value"]["targets"] == [{"tag": "Bitmask", "output": "mask"}]
-    assert prediction["model_version"] == VERSION
+    assert prediction["model_version"] == version_of(A)
 
 
 @pytest.mark.parametrize("event", ["prewarm", "release", "track", "", 7, ["prewarm"], {"name": "prewarm"}, True])

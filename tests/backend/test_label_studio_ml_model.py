@@ -21,7 +21,7 @@ from backend.problems import Problem
 from backend.settings import Settings
 from model.errors import Misconfigured
 from tests.backend import calls
-from tests.backend.clients import opened
+from tests.backend.clients import opened, version_of
 from tests.backend.colour_engine import ColourEngine
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -122,11 +122,11 @@ def client(service: Predictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return client
 
 
-def test_the_version_is_the_same_in_setup_and_in_predictions(client: FlaskClient, service: Predictions) -> None:
+def test_the_version_is_the_same_in_setup_and_in_predictions(client: FlaskClient) -> None:
     setup = {"project": "1.1", "schema": calls.BITMASK, "extra_params": {"an": "object"}}
     response = client.post("/predict", json=calls.predict([calls.task()], context=calls.text("red")))
     [prediction] = response.get_json()["results"]
-    version = service.teaching.in_force("1").version
+    version = version_of(calls.BITMASK)
     assert client.post("/setup", json=setup).get_json() == {"model_version": version}
     assert prediction["model_version"] == version
     assert {item["from_name"] for item in prediction["result"]} == {"mask", "label", "status"}

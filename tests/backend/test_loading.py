@@ -146,3 +146,24 @@ def test_a_failure_after_the_first_engine_is_told_everywhere() -> None:
     assert text.status == client.post("/predict", json=click).status == client.post("/setup", json=setup).status
     assert text.status == f"422 {reason}"
     assert client.get("/ready").get_json() == {"status": "failed", "error": reason}
+
+
+def test_a_wrong_setting_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def load() -> Engine:
+        raise Misconfigured("backbone /weights: no vae in it")
+
+    loader = Loader(load)
+    with pytest.raises(Misconfigured):
+        loader.wait(5)
+    [record] = [each for each in caplog.records if each.name == "backend.loading"]
+    assert (record.getMessage(), record.exc_info) == ("The model did not load: backbone /weights: no vae in it", None)
+
+
+def test_a_bug_keeps_its_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def load() -> Engine:
+        raise KeyError("bug")
+
+    with pytest.raises(Misconfigured):
+        Loader(load).wait(5)
+    [record] = [each for each in caplog.records if each.name == "backend.loading"]
+    assert record.exc_info

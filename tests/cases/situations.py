@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from PIL import Image as Pictures
 
+from backend import certificates
 from backend.app import close, create_app
 from backend.settings import Settings
 from tests.backend import calls
@@ -74,6 +75,7 @@ def private_ca() -> Iterator[str]:
         for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             clean = {key: value for key, value in os.environ.items() if not key.endswith(("CA_BUNDLE", "CERT_FILE"))}
             with patch.dict(os.environ, {**clean, name: f"{folder}/ca.pem"}, clear=True):
+                certificates.share(os.environ, os.environ)  # as every command and the server begin
                 yield from (f"{name}, {line}" for line in _reached(url))
 
 

@@ -17,7 +17,8 @@ from prometheus_client import Counter
 
 from backend.corrections.values import Annotation, Correction
 from backend.learning.codec import decode
-from backend.learning.teaching import Naming, Teaching
+from backend.learning.teaching import Teaching
+from backend.naming import Naming
 from backend.page.journal import Journal
 from backend.process import ROOT
 from backend.store import facts, projects, revisions, runs

@@ -15,8 +15,9 @@ from model.embedded import scenes
 from model.engine import Engine
 from model.errors import Busy, Misconfigured
 from model.evaluation.questions import click
-from model.load import WEIGHTS, EnginePaths, load_engine, load_engines
+from model.load import WEIGHTS, EnginePaths, check, load_engine, load_engines
 from model.values import Answer, Box, Clause, Hint, Query
+from tests.model.adapters.edited import edited, linked, without_some
 
 SCENE = scenes.draw(3_400_000, 256)
 POINTED = (Hint((click(SCENE.objects[-1].mask),)), Hint(box=Box(20, 30, 150, 170)))
@@ -142,3 +143,31 @@ def test_what_can_be_clicked_comes_without_the_libraries_of_texts() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# What the doctor asks
+
+
+@pytest.mark.parametrize("role", ["backbone", "segmenter", "proposer", "parser"])
+def test_the_embedded_models_can_be_used(role: str) -> None:
+    check(role, EnginePaths())
+
+
+def test_checking_tells_what_loading_tells(tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "segmenter", tmp_path / "sam")
+    edited(folder, without_some)
+    told = []
+    for refuse in (check, lambda _, paths: load_engine(paths)):
+        with pytest.raises(Misconfigured, match="2 weights are missing") as refused:
+            refuse("segmenter", EnginePaths(segmenter=str(folder)))
+        told.append(str(refused.value))
+    assert told[0] == told[1]
+
+
+def test_a_parser_of_another_version_is_told_in_one_line(tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "parser", tmp_path / "parser")
+    (folder / "tagger" / "model").unlink()
+    (folder / "tagger" / "model").write_bytes(b"another version's")
+    with pytest.raises(Misconfigured, match=r"cannot be loaded \(.*install it again") as refused:
+        check("parser", EnginePaths(parser=str(folder)))
+    assert "\n" not in str(refused.value)

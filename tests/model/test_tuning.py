@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig
 from PIL import Image
 
 from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
@@ -13,6 +14,7 @@ from model.embedded import scenes
 from model.errors import Misconfigured
 from model.load import WEIGHTS
 from model.tuning import Recipe, pairs_in, tune
+from tests.model.adapters.edited import Edit, Weights, edited, linked, with_another_shape, without_some
 
 
 def fresh() -> DiffusersBackbone:
@@ -70,3 +72,52 @@ def test_captions_that_name_missing_pictures_are_told(folder: Path) -> None:
 def test_a_folder_without_captions_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"no captions\.json in it"):
         pairs_in(tmp_path)
+
+
+# Adapters that do not fit
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of two layers that fits."""
+    folder, backbone = tmp_path_factory.mktemp("tuning") / "lora", fresh()
+    backbone.text_encoder.add_adapter(LoraConfig(r=2, target_modules=["q_proj", "k_proj"]))
+    backbone.text_encoder.save_pretrained(folder)
+    return folder
+
+
+def renamed(weights: Weights) -> Weights:
+    return {name.replace("encoder.layers", "encoder.blocks"): tensor for name, tensor in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (renamed, "8 weights are missing .*, 8 weights are unknown"),
+        (without_some, "2 weights are missing"),
+        (with_another_shape, "1 weight is of another shape"),
+    ],
+)
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_an_adapter_that_does_not_fit_is_refused(
+    adapter: Path, edit: Edit, said: str, device: str, tmp_path: Path
+) -> None:
+    edited(linked(adapter, tmp_path / "lora"), edit)
+    backbone = load_backbone(str(WEIGHTS / "backbone"), torch.device(device), torch.float32)
+    with pytest.raises(Misconfigured, match=f"lora does not fit the text encoder of backbone: {said}.*model.tuning"):
+        backbone.adapt(tmp_path / "lora")
+
+
+def test_an_adapter_for_layers_that_are_not_there_is_refused(adapter: Path, tmp_path: Path) -> None:
+    folder = linked(adapter, tmp_path / "lora")
+    settings = json.loads((folder / "adapter_config.json").read_text()) | {"target_modules": ["to_q", "to_k"]}
+    (folder / "adapter_config.json").unlink()
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    with pytest.raises(Misconfigured, match=r"does not fit the text encoder of backbone \(.+\); make one"):
+        fresh().adapt(folder)
+
+
+def test_an_adapter_without_weights_is_refused(adapter: Path, tmp_path: Path) -> None:
+    (linked(adapter, tmp_path / "lora") / "adapter_model.safetensors").unlink()
+    with pytest.raises(Misconfigured, match="make one for this backbone"):
+        fresh().adapt(tmp_path / "lora")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,9 +51,9 @@ class BulkSite:
 
 
 @contextmanager
-def bulk_site(tasks: int, config: str = BITMASK) -> Iterator[BulkSite]:
+def bulk_site(tasks: int, config: str = BITMASK, tls: ssl.SSLContext | None = None) -> Iterator[BulkSite]:
     """A Label Studio with project 1 and so many tasks, numbered from 1."""
-    with studio() as fake:
+    with studio(tls=tls) as fake:
         site = BulkSite(fake)
         fake.project = project(config, task_number=tasks)
         fake.tasks = [{**task(number), "annotations": [], "predictions": []} for number in range(1, tasks + 1)]

@@ -34,7 +34,8 @@ from backend.store.tables import offers
 from model.values import Lesson
 from tests.backend.bulk.bulk_site import BulkSite, bulk_site
 from tests.backend.bulk.poisoned import PoisonedEngine, poison
-from tests.backend.calls import picture
+from tests.backend.calls import BITMASK, picture
+from tests.backend.clients import version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine
 from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.corrections.told import KEY
@@ -186,7 +187,7 @@ def test_killed_nodes_lose_nothing_and_a_new_one_goes_on(
         assert status.result(LONGEST) == 0
         assert counts(site) == {1}
         assert sorted(site.asked) == list(range(1, 61))
-        assert {one["model_version"] for [one] in site.predictions().values()} == {f"anyword-{__version__}-r1"}
+        assert {one["model_version"] for [one] in site.predictions().values()} == {version_of(BITMASK, 1)}
         shapes = [item["value"] for item in site.task(60)["predictions"][0]["result"] if item["type"] == "bitmask"]
         blue = (picture() == COLOURS["blue"]).all(-1)
         assert all(np.array_equal(bitmask.decode(shape["imageDataURL"]), blue) for shape in shapes)

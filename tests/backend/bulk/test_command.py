@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import __version__, bitmask
+from backend import bitmask
 from backend.__main__ import main
 from backend.app import terms_of
 from backend.bulk import command, patience
@@ -22,13 +22,14 @@ from backend.store.database import Database
 from backend.store.revisions import Draft
 from model.values import Lesson
 from tests.backend.bulk.bulk_site import BulkSite, broken, bulk_site
-from tests.backend.calls import WITHOUT_MASK, picture
+from tests.backend.calls import BITMASK, WITHOUT_MASK, picture
+from tests.backend.clients import version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine
 from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.corrections.told import KEY, bits, project
 from tests.backend.site import Answer, status_only
 
-VERSION = f"anyword-{__version__}"
+VERSION = version_of(BITMASK)
 Run = Callable[..., int]
 
 
@@ -93,7 +94,7 @@ def test_what_was_learned_of_the_project_is_used(site: BulkSite, run: Run, tmp_p
     database.close()
     assert run("--label", "Red thing", "--limit", "1") == 0
     [prediction] = site.task(1)["predictions"]
-    assert prediction["model_version"].startswith(f"{VERSION}-r1-asked-")
+    assert prediction["model_version"].startswith(f"{version_of(BITMASK, 1)}-asked-")
     masks = {item["value"]["imageDataURL"] for item in prediction["result"]}
     assert np.array_equal(bitmask.decode(masks.pop()), (picture() == COLOURS["blue"]).all(-1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,9 +65,9 @@ class FakeStudio:
 
 
 @contextmanager
-def studio(prefix: str = "") -> Iterator[FakeStudio]:
+def studio(prefix: str = "", tls: ssl.SSLContext | None = None) -> Iterator[FakeStudio]:
     """A Label Studio with project 1; `prefix` is the sub-path that it is deployed under."""
-    with serving() as site:
+    with serving(tls) as site:
         fake = FakeStudio(site)
         site.routes[f"{prefix}/api/projects/1/"] = fake.describe
         site.routes[f"{prefix}/api/projects/1"] = fake.describe

@@ -33,6 +33,9 @@ from tests.backend.corrections.told import (
 )
 from tests.backend.corrections.told import project as described
 
+LATER = "2026-11-20T10:30:00Z"
+SKIPPED = {"result": None, "was_cancelled": True, "updated_at": LATER}
+
 
 def clerk(database: Database, counts: Metrics | None = None) -> Clerk:
     return Clerk(database, counts or metrics(), lambda _: None)
@@ -119,6 +122,38 @@ def test_a_truncated_mask_and_a_bad_annotation_cost_themselves_alone(
     assert ([one.region for one in found.corrections], found.complete) == (["whole"], False)
     assert "annotation 5, region torn: mask: the run-length data are cut short" in caplog.text
     assert "annotation 6 is left out" in caplog.text
+
+
+@pytest.mark.parametrize("result", [None, "[]", {}, 7])
+def test_an_annotation_without_a_list_of_items_is_no_empty_one(
+    database: Database, caplog: pytest.LogCaptureFixture, result: object
+) -> None:
+    told(database, event(annotation=annotation(5, result=result)))
+    assert known(database) == ()
+    assert "annotation 5 is left out: the annotation has no result, so nothing is learned from it" in caplog.text
+
+
+def test_what_was_known_stays_where_an_update_brings_no_result(database: Database) -> None:
+    told(database, event(), event("ANNOTATION_UPDATED", annotation=annotation(5, result=None, updated_at=LATER)))
+    assert [len(one.corrections) for one in known(database)] == [1]
+
+
+def test_an_empty_submission_still_says_that_there_is_nothing(database: Database) -> None:
+    told(database, event(annotation=annotation(5)))
+    assert [(len(one.corrections), one.complete) for one in known(database)] == [(0, True)]
+
+
+def test_a_skip_needs_no_result(database: Database) -> None:
+    told(database, event(), event("ANNOTATION_UPDATED", annotation=annotation(5, **SKIPPED)))
+    assert [one.cancelled for one in known(database)] == [True]
+
+
+def test_items_that_are_none_make_an_annotation_incomplete(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    told(database, event(annotation=annotation(5, result=[None, brush(square()), "text"])))
+    assert [(len(one.corrections), one.complete) for one in known(database)] == [(1, False)]
+    assert "annotation 5, 2 of its items are no objects" in caplog.text
 
 
 def test_a_picture_that_is_gone_changes_nothing_here(database: Database) -> None:

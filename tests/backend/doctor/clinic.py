@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,9 +105,9 @@ class Clinic:
 
 
 @contextmanager
-def clinic() -> Iterator[Clinic]:
+def clinic(tls: ssl.SSLContext | None = None) -> Iterator[Clinic]:
     """A healthy Label Studio, whose own site plays the backend, too."""
-    with serving() as site:
+    with serving(tls) as site:
         model = {
             "id": 3,
             "url": site.url,

@@ -6,11 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from backend.doctor import database, here, models
 from backend.doctor.finding import Finding
 from backend.settings import Settings
 from backend.store.database import Database
+from tests.model.adapters.edited import edited, without_some
 
 SETTINGS = Settings()
 BACKBONE = models.EMBEDDED / "backbone"
@@ -88,6 +91,26 @@ def test_embedded_models_that_did_not_come_along(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(models, "EMBEDDED", tmp_path)
     found = only(list(models.examine(SETTINGS)), "parser")
     assert (found.status, found.what, found.remedy) == ("problem", "the embedded model is missing", models.COPY)
+
+
+def test_a_model_that_does_not_fit_its_weights(tmp_path: Path) -> None:
+    edited(folder := linked(tmp_path / "sam"), without_some)
+    found = only(list(models.examine(replace(SETTINGS, segmenter=str(folder)))), "segmenter")
+    assert (found.status, "2 weights are missing" in found.what) == ("problem", True)
+    assert found.remedy.startswith("Copy or download the model again")
+
+
+def test_an_adapter_that_does_not_fit_the_backbone(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}')
+    save_file({"base_model.model.up.lora_A.weight": torch.zeros(2, 4)}, tmp_path / "adapter_model.safetensors")
+    found = only(list(models.examine(replace(SETTINGS, lora=str(tmp_path)))), "lora")
+    assert (found.status, "does not fit the text encoder" in found.what) == ("problem", True)
+    assert found.remedy == "Make one for this backbone with python -m model.tuning."
+
+
+def test_a_model_of_ones_own_that_fits(tmp_path: Path) -> None:
+    found = only(list(models.examine(replace(SETTINGS, segmenter=str(linked(tmp_path / "sam"))))), "segmenter")
+    assert (found.status, "SHA-256 model.safetensors" in found.what) == ("ok", True)
 
 
 # Device

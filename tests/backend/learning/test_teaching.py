@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from backend.learning.codec import Learned, encode
-from backend.learning.teaching import Naming, Teaching
+from backend.learning.teaching import Teaching
+from backend.naming import Naming
 from backend.page.journal import Journal
 from backend.store import revisions
 from backend.store.database import Database

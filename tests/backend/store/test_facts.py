@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -137,6 +138,17 @@ def test_a_sync_of_more_than_a_page_is_taken_as_a_whole(database: Database, proj
         assert facts.basis(connection, project).count == facts.PAGE * 2
         facts.forget(connection, project, range(2_000), moment(12))
         assert facts.basis(connection, project).count == 0
+
+
+def test_labels_come_without_masks(database: Database, project: str) -> None:
+    one, none = annotation(1, 0, masks=2), annotation(2, 0, masks=0)
+    masks = (*one.corrections, replace(one.corrections[0], region="another", label=None))
+    with database.writing() as connection:
+        for each in (replace(one, corrections=masks), none):
+            facts.keep(connection, project, each)
+        found = facts.labelled(connection, project)
+    assert [(each.id, each.corrections) for each, _ in found] == [(1, ()), (2, ())]
+    assert [labels for _, labels in found] == [frozenset({"Star", None}), frozenset()]
 
 
 def test_the_basis_changes_with_anything_that_is_live(database: Database, project: str) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from model.adapters.attention_tap import layers_of
 from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
 from model.errors import Misconfigured
 from model.load import WEIGHTS
+from tests.model.adapters.edited import Edit, edited, linked, with_others, without_some
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +106,48 @@ def test_reading_the_decoder_alone_leaves_the_encoder_out(backbone: DiffusersBac
 def test_a_folder_that_is_no_pipeline_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no unet, vae, text_encoder, tokenizer, scheduler in it"):
         load_backbone(str(tmp_path), torch.device("cpu"), torch.float32)
+
+
+# Parts that do not fit
+
+
+@pytest.mark.parametrize("edit", [without_some, with_others])
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_part_whose_weights_do_not_fit_is_refused(part: str, edit: Edit, tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "backbone", tmp_path / "mixed")
+    edited(folder / part, edit)
+    with pytest.raises(Misconfigured, match=f"mixed/{part}' does not fit .*; copy or download"):
+        load_backbone(str(folder), torch.device("cpu"), torch.float32)
+
+
+def test_a_folder_in_half_precision_answers_as_the_plain_one(backbone: DiffusersBackbone, tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "backbone", tmp_path / "half")
+    for part in ("unet", "vae", "text_encoder"):
+        [file] = edited(folder / part, lambda weights: {name: each.half() for name, each in weights.items()}).glob(
+            "*.s*"
+        )
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    half = load_backbone(str(folder), torch.device("cpu"), torch.float32)
+    tokens = backbone.tokenize("a red circle")
+    assert torch.allclose(half.embed(tokens), backbone.embed(tokens), atol=0.02)
+    assert half.unet.dtype is torch.float32
+
+
+@pytest.mark.parametrize("part", ["tokenizer", "scheduler"])
+def test_a_part_without_its_files_is_told(part: str, tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "backbone", tmp_path / "cut")
+    for file in (folder / part).iterdir():
+        file.unlink()
+    with pytest.raises(Misconfigured, match=f"cut/{part}' (cannot be loaded|knows 2 pieces of words)"):
+        load_backbone(str(folder), torch.device("cpu"), torch.float32)
+
+
+def test_parts_of_two_checkpoints_are_refused(tmp_path: Path) -> None:
+    folder = linked(WEIGHTS / "backbone", tmp_path / "two")
+    (folder / "text_encoder" / "model.safetensors").unlink()
+    (folder / "text_encoder" / "config.json").unlink()
+    CLIPTextModel(CLIPTextConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(
+        folder / "text_encoder"
+    )
+    with pytest.raises(Misconfigured, match="outputs have 32 channels, but the UNet takes 128"):
+        load_backbone(str(folder), torch.device("cpu"), torch.float32)

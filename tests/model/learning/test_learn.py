@@ -88,12 +88,15 @@ def test_a_run_that_was_stopped_goes_on_behind_its_last_step(engine: Engine, rin
     assert half.steps == whole.steps == kept.steps
 
 
-def test_too_few_corrections_say_how_many_are_missing(engine: Engine) -> None:
-    few = curriculum({"ring": filled(shape("ring"))}, 2)
+@pytest.mark.parametrize(
+    ("pictures", "said"), [(2, "3 more corrected pictures needed"), (4, "1 more corrected picture needed")]
+)
+def test_too_few_corrections_say_how_many_are_missing(engine: Engine, pictures: int, said: str) -> None:
+    few = curriculum({"ring": filled(shape("ring"))}, pictures)
     found = learn(engine, few, Kept(), lambda: None)
     assert not found.adopted
-    assert found.figures["labels"]["ring"]["missing"] == 3
-    assert found.reason == "ring: 3 more corrected pictures needed"
+    assert found.figures["labels"]["ring"]["missing"] == 5 - pictures
+    assert found.reason == f"ring: {said}"
 
 
 def test_pictures_that_are_gone_or_changed_are_left_out(engine: Engine) -> None:
