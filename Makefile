@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 LABEL_STUDIO := .venv-label-studio
 BROWSER := $(shell which chromium chromium-browser google-chrome)
+PROMTOOL := $(shell which promtool)
 POSTGRES := $(wildcard /usr/lib/postgresql/15/bin/pg_ctl)
 AUDIT = $(VENV)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
 	-r requirements.txt -r requirements-clouds.txt -r requirements-cluster.txt
@@ -17,7 +18,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: setup demo test lint audit bench bench-full soak e2e browser postgres serve clean
+.PHONY: setup demo test lint audit bench bench-full soak e2e browser postgres promtool serve clean
 
 setup: $(VENV)/.running ## What `make demo` and `make serve` need
 
@@ -28,7 +29,7 @@ serve: $(VENV)/.running ## Serve on 127.0.0.1:9090; settings come from ANYWORD_ 
 	$(RUN) -m backend serve
 
 # Ray's own threads outlive its shutdown, and whatever they touch then: its driver has a process for itself.
-test: $(VENV)/.developing postgres
+test: $(VENV)/.developing postgres promtool
 	$(RUN) -m pytest --ignore $(CLUSTER)
 	$(RUN) -m pytest $(CLUSTER)
 
@@ -71,6 +72,11 @@ endif
 postgres: ## Debian's PostgreSQL 15; where it cannot be installed, the tests that need it are skipped
 ifeq ($(POSTGRES),)
 	-$(AS_ROOT) sh -c "apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql-15"
+endif
+
+promtool: ## Debian's Prometheus, whose promtool tests the alerts; where it cannot be installed, that test is skipped
+ifeq ($(PROMTOOL),)
+	-$(AS_ROOT) sh -c "apt-get update -qq && apt-get install -qq -y --no-install-recommends prometheus"
 endif
 
 $(VENV)/.running: requirements.txt

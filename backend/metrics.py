@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,12 +18,23 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from backend import __version__
+from backend.corrections.actions import ACTIONS
 from backend.loading import Loader
 from backend.pictures.picture_cache import PictureCache
+from backend.problems import STATUSES as STATUSES_OF
 from model.lane import Lane
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 100.0)
 MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # in seconds
+
+
+# The labels that counters have from the start: a series that begins at 1 shows Prometheus no increase.
+ROUTES, STATUSES = ("/predict", "/setup", "/webhook"), ("200", "401", "413", "422", "500", "503")
+KINDS = ("Unexpected", "NotReached", "HTTP", *(kind.__name__ for kind in STATUSES_OF))
+EVENT_OUTCOMES = ("recorded", "ignored", "refused", "lost", "read", "unreadable")
+OFFER_OUTCOMES = ("remembered", "dropped")
+LEARNING_OUTCOMES = ("adopted", "kept", "overtaken", "failed")
+STAGES = ("fetch", "prompt", "wait", "segment", "draw", "encode")
 
 
 class Metrics:
@@ -84,9 +96,22 @@ class Metrics:
         )
         depth = Gauge("anyword_queue_depth", "Predictions that wait for the models", registry=self.registry)
         depth.set_function(queue_depth)
+        _begin(self.requests, ROUTES, STATUSES)
+        _begin(self.errors, KINDS)
+        _begin(self.events, (*ACTIONS, "other"), EVENT_OUTCOMES)
+        self.events.labels("other", "unauthorised")
+        _begin(self.offers, OFFER_OUTCOMES)
+        _begin(self.learning, LEARNING_OUTCOMES)
+        _begin(self.stages, STAGES)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+
+def _begin(metric: Counter | Histogram, *labels: Sequence[str]) -> None:
+    """Let a metric begin at 0 for each combination of labels."""
+    for each in product(*labels):
+        metric.labels(*each)
 
 
 @dataclass(frozen=True, slots=True)

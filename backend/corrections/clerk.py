@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from backend import label_config
 from backend.corrections import bodies
+from backend.corrections.actions import DELETED, START_TRAINING, SUBMITTED
 from backend.corrections.annotations import Reading, read_annotation
 from backend.corrections.bodies import Body
-from backend.corrections.recording import DELETED, START_TRAINING, SUBMITTED
 from backend.metrics import Metrics
 from backend.problems import problem
 from backend.store import facts, projects

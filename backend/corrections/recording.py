@@ -19,6 +19,7 @@ from cachetools import LRUCache
 from werkzeug.exceptions import BadRequest
 
 from backend.corrections import bodies
+from backend.corrections.actions import ACTIONS, DELETED, START_TRAINING, SUBMITTED, TASKS_CREATED
 from backend.corrections.annotations import id_number, moment
 from backend.corrections.bodies import Body
 from backend.learning.progress import progress
@@ -31,10 +32,6 @@ from model.errors import BadQuery, Unavailable
 
 logger = logging.getLogger(__name__)
 
-SUBMITTED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
-DELETED = {"ANNOTATIONS_DELETED": "annotations", "TASKS_DELETED": "tasks"}
-PROJECT_UPDATED, START_TRAINING, TASKS_CREATED = "PROJECT_UPDATED", "START_TRAINING", "TASKS_CREATED"
-ACTIONS = (*SUBMITTED, *DELETED, PROJECT_UPDATED, START_TRAINING, TASKS_CREATED)
 ANNOTATION_KEYS = (
     *("id", "task", "result", "was_cancelled", "ground_truth", "created_at", "updated_at", "completed_by"),
     *("updated_by", "import_id", "last_action", "parent_prediction"),

@@ -36,8 +36,8 @@ def test_a_batch_of_fifty_is_answered_in_time_as_far_as_it_got(monkeypatch: pyte
     monkeypatch.setattr(time, "monotonic", lambda: sum(engine.elapsed))
     answers = results(client.post("/predict", json=predict([task(number) for number in range(50)])))
     reached = int(Settings().batch_deadline / SECONDS)
-    assert [bool(answer) for answer in answers] == [True] * reached + [False] * (50 - reached)
-    assert answers[-1] == []
+    assert sum(map(bool, answers)) == reached, "which groups they were is the threads' affair"
+    assert [answer for answer in answers if not answer] == [[]] * (50 - reached)
     assert sum(engine.elapsed) < 100  # seconds, after which Label Studio throws the answer away
 
 

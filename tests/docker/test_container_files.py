@@ -72,7 +72,8 @@ def test_secrets_come_from_the_example_file_and_none_has_a_default() -> None:
     optional = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
     assert needed | set(optional) | {"COMPOSE_PROFILES"} == set(example())
     assert {name: example()[name] for name in needed} == dict.fromkeys(needed, "")
-    assert {name for name, value in optional.items() if value} == {"LABEL_STUDIO_HOST", "DOMAIN"}
+    limits = {"BACKEND_MEMORY", "LABEL_STUDIO_MEMORY"}
+    assert {name for name, value in optional.items() if value} == {"LABEL_STUDIO_HOST", "DOMAIN"} | limits
     assert {name for name in example() if re.search("PASSWORD|TOKEN", name)} <= needed | {"HF_TOKEN"}
 
 
