@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend import certificates
-from backend.settings import read
+from backend.settings import Settings, read
 from model.errors import Misconfigured
 
 
@@ -46,9 +46,17 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         from backend import revisions_command  # a database comes with it
 
         return revisions_command.run(settings, options)
+    return _serve(settings, options)
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from backend.serving import Server
 
-    Server(settings, options.host or settings.host, settings.port if options.port is None else options.port).run()
+    try:
+        Server(settings, options.host or settings.host, settings.port if options.port is None else options.port).run()
+    except Misconfigured as error:
+        print(f"python -m backend: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

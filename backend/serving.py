@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from backend import logs
 from backend.settings import Settings
+from backend.store.sqlite_file import one_server
 from model.errors import Misconfigured
 
 FINISHING = 100  # seconds that running requests have after SIGTERM: Label Studio waits for a prediction no longer
@@ -103,6 +104,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._app: Flask | None = None
+        self._database = settings.database
         self._chosen: dict[str, Any] = {
             "bind": f"{host}:{port}",
             "workers": 1,  # one process owns the models
@@ -131,8 +133,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return app
 
     def run(self) -> None:
-        """Serve until a signal ends it."""
-        Master(self).run()
+        """Serve until a signal ends it. Raises Misconfigured where another server has the database's file."""
+        with one_server(self._database):
+            Master(self).run()
 
     @property
     def hangs(self) -> bool:

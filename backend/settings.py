@@ -84,6 +84,11 @@ class Settings:
         "`postgresql://user:password@host/name`",
         "sqlite:///anyword.db",
     )
+    spool: str = _text(
+        "",
+        "Folder for webhook events that the database cannot take at the moment; empty: beside the SQLite file, or "
+        "`anyword-….spool` in the working folder",
+    )
     webhook_secret: str = _secret(
         "What events have to bring: in the address, `/webhook/<secret>`, in the header `X-Anyword-Secret`, or the user "
         "name and password in their place; empty: no check"

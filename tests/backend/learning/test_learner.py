@@ -14,6 +14,7 @@ from backend.store import facts, projects, revisions, runs
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import StaleParent
+from model.errors import Unavailable
 from model.lane import Lane, Priority
 from model.values import Image
 from tests.backend import calls
@@ -132,6 +133,29 @@ def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database,
     learner.work_once()
     assert done == [0, 1, 2, 3, 4, 5, 5, 6, 7]
     assert history(database) == [(1, ASKED)]
+
+
+def test_a_database_that_is_away_is_no_failure_of_the_project(
+    database: Database, lane: Lane, caplog: pytest.LogCaptureFixture
+) -> None:
+    annotated(database, 1)
+    journal, away = Journal(), [True]
+
+    def work(number: int) -> None:
+        if away and number == 2:
+            raise Unavailable("The database was lost")
+
+    school = school_of(database, partial(by_steps, work=work), lane)
+    learner = Learner(school, journal, every=1)
+    for _ in range(3):
+        learner.work_once()
+    assert (count(school, "failed"), len(journal.failures)) == (0, 0)
+    assert [record.getMessage() for record in caplog.records if "waits for the database" in record.getMessage()] == [
+        "Learning waits for the database: The database was lost"
+    ]
+    away.clear()
+    learner.work_once()
+    assert history(database) == [(1, "1 new annotations")]
 
 
 def test_occasions_are_enough_new_annotations(database: Database, lane: Lane) -> None:
