@@ -85,11 +85,10 @@ class Lane:
         self._newest: dict[object, int] = {}  # of each key that waits or runs, the number of its last job
         self._numbers = count()
         self._changed = threading.Condition()
-        self._closed, self._ended = False, False
+        self._closed, self._ending, self._ended = False, False, False
         self._job_seconds = 1.0
         self._moved = time.monotonic()  # when the running job began, or came to its last step
         self._stopped_at = TIMELESS  # when new work began to be turned away
-        self._ending = False
         self._busy, self._busy_since = 0.0, 0.0  # seconds of earlier work; when the present work began
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
@@ -136,11 +135,10 @@ class Lane:
     ) -> T:
         """Wait for the job's turn and return its result, or raise what it raised.
 
-        `key` names what the job is about, such as one annotator's task: a newer job with that key takes the place of
-        an older one, whether that waits or runs and gives way. `until`: when nobody wants the result any more, by the
-        monotonic clock; `begun`: when work for it began elsewhere: what began before the lane stopped is finished.
-        Raises Superseded for the older one, and for a prefetch as soon as anything more urgent wants
-        to run; Busy when the queue is full, the lane is closed, a job hangs, or at `until`, at the job's next step.
+        `key`: what the job is about, such as one annotator's task; a newer job with it replaces an older one. `until`:
+        when nobody wants the result any more. `begun`: when work for it began elsewhere: what began before the lane
+        stopped is finished. Raises Superseded for the older job, and for a prefetch as soon as anything more urgent
+        waits; Busy when the queue is full, the lane is closed, a job hangs, or at `until`, at the job's next step.
         """
         outcome: Future[T] = Future()
         with self._changed:
@@ -227,7 +225,7 @@ class Lane:
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
                 self._forget(entry)
-                entry.refuse(_late())
+                entry.refuse(Busy(LATE, retry_after=1))
 
     def _occupied(self) -> bool:
         """Whether anything runs or waits that is more urgent than a prefetch."""
@@ -239,7 +237,7 @@ class Lane:
             if self._closed and running.priority >= Priority.PREFETCH:
                 raise Busy(STOPPING, retry_after=10)
             if time.monotonic() > running.until:
-                raise _late()
+                raise Busy(LATE, retry_after=1)
             newer = running.key is not None and self._newest.get(running.key) != running.number
             if newer or (running.priority is Priority.PREFETCH and self._occupied()):
                 raise _superseded()
@@ -296,10 +294,6 @@ class Lane:
 def _supersedes(newer: _Entry, older: _Entry) -> bool:
     dropped = older.priority is Priority.PREFETCH and newer.priority < Priority.PREFETCH
     return dropped or (newer.key is not None and newer.key == older.key)
-
-
-def _late() -> Busy:
-    return Busy(LATE, retry_after=1)
 
 
 def _superseded() -> Superseded:
