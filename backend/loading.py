@@ -87,7 +87,10 @@ class Loader:
             logger.info("Points and boxes are answered after %.1f s", time.monotonic() - started)
             *_, whole = first, *engines
         except Exception as error:  # whatever it was: the server goes on, and tells it to whoever asks
-            logger.exception("The model did not load")
+            if isinstance(error, AnywordError):
+                logger.error("The model did not load: %s", error)
+            else:
+                logger.exception("The model did not load")
             self._engine.set_exception(_told(error))
             if not self._clickable.done():
                 self._clickable.set_exception(_told(error))
