@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -36,7 +37,7 @@ ANNOTATED = STUDIO.annotated(1, task(1, calls.data_uri(calls.picture())), {"red"
 
 @dataclass
 class Gate:
-    """Where the server's engine waits; `knocks` has an entry for each time that it came there."""
+    """Where the server waits; `knocks` has an entry for each time that it came there."""
 
     knocks: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
     opened: threading.Event = field(default_factory=threading.Event)
@@ -49,11 +50,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class Stoppable:
-    """A server process with a gate in its lane."""
+    """A server process with a gate in its lane, and one before a second worker."""
 
     url: str
     process: subprocess.Popen[bytes]
     gate: Gate
+    boot: Gate
     log: Path
     pool: ThreadPoolExecutor
 
@@ -71,6 +73,12 @@ class Stoppable:
         until("refuses", lambda: requests.get(f"{self.url}/ready", timeout=10).json()["status"] == "stopping")
 
     @property
+    def workers(self) -> list[int]:
+        """The processes that the first one has started."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    @property
     def waiting(self) -> bool:
         return "anyword_queue_depth 1.0" in requests.get(f"{self.url}/metrics", timeout=10).text
 
@@ -85,21 +93,24 @@ class Stoppable:
 @contextmanager
 def gated(log: Path, environ: dict[str, str]) -> Iterator[Stoppable]:
     """A server with a gate, whose engine loads in no time."""
-    port, gate = free_port(), Gate()
+    port, gate, boot = free_port(), Gate(), Gate()
     url = f"http://127.0.0.1:{port}"
     with serving() as site, ThreadPoolExecutor() as pool:
-        site.routes["/"] = gate.asked
+        site.routes.update({"/": gate.asked, "/boot": boot.asked})
         command = [sys.executable, "-m", "tests.backend.gated_server", str(port), f"{site.url}/"]
         with running(command, environ, log, (f"{url}/ready", 60)) as process:
-            yield Stoppable(url, process, gate, log, pool)
-            gate.opened.set()
+            yield Stoppable(url, process, gate, boot, log, pool)
+            for each in (gate, boot):
+                each.opened.set()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Stoppable]:
     with gated(tmp_path / "log", {}) as server:
         yield server
-    assert "Traceback" not in server.log.read_text()
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert "The interpreter ends" not in log, "it would take seconds to free the models"
 
 
 def test_what_runs_is_answered_and_what_comes_is_refused(server: Stoppable) -> None:
@@ -162,6 +173,7 @@ def test_a_second_signal_ends_it_at_once(server: Stoppable, second: signal.Signa
 
 def test_a_worker_whose_models_hang_is_replaced(tmp_path: Path) -> None:
     with gated(tmp_path / "log", {"ANYWORD_STALL_SECONDS": "1", "HEARTBEAT": "2"}) as server:
+        server.boot.opened.set()
         unanswered = server.ask(1)
         until("hangs", lambda: requests.get(f"{server.url}/health", timeout=10).status_code == 503)
         with pytest.raises(requests.ConnectionError):
@@ -172,6 +184,37 @@ def test_a_worker_whose_models_hang_is_replaced(tmp_path: Path) -> None:
         log = server.log.read_text()
     assert log.count("A pre-annotation has held the models for") == 1
     assert "in segment" in log, "the stack of the lane's thread"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list processes under /proc")
+def test_the_port_answers_while_a_killed_worker_is_replaced(server: Stoppable) -> None:
+    server.gate.opened.set()
+    for _ in range(2):  # the second one before it serves
+        [worker] = server.workers
+        os.kill(worker, signal.SIGKILL)
+        server.boot.knocks.get(timeout=20)
+        health = requests.get(f"{server.url}/health", timeout=10)
+        assert (health.status_code, health.json()["status"]) == (200, "restarting")
+        ready = requests.get(f"{server.url}/ready", timeout=10)
+        assert (ready.status_code, ready.json()["status"]) == (503, "restarting")
+        refused = server.ask(1).result(10)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert refused.reason == refused.json()["error"] == "The server is restarting; try again in 5 s"
+    server.boot.opened.set()
+    until("another worker", lambda: requests.get(f"{server.url}/ready", timeout=10).status_code == 200)
+    assert server.ask(1).result(10).status_code == 200
+    until("only the main thread", lambda: len(list(Path(f"/proc/{server.process.pid}/task").iterdir())) == 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list processes under /proc")
+def test_a_server_that_replaces_its_worker_can_be_stopped(server: Stoppable) -> None:
+    [worker] = server.workers
+    os.kill(worker, signal.SIGKILL)
+    server.boot.knocks.get(timeout=20)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0, "although the worker never comes up"
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{server.url}/health", timeout=10)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
