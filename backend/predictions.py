@@ -90,7 +90,7 @@ class Predictions:
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
         ask = replace(ask, until=time.monotonic() + self.batch_deadline)
-        finder = Finder(self.loader, self.lane, self.watch)
+        finder = Finder(self.loader, self.lane, self.watch, single=len(ask.tasks) == 1)
         return batch.outcomes([self._story(task, ask, in_force) for task in ask.tasks], finder.finds)
 
     def _story(self, task: Any, ask: Ask, in_force: InForce) -> Steps:

@@ -50,18 +50,22 @@ class Gate:
 
 @dataclass(frozen=True)
 class Stoppable:
-    """A server process with a gate in its lane, and one before a second worker."""
+    """A server process with a gate in its lane, one before the picture at `slow`, and one before a second worker."""
 
     url: str
     process: subprocess.Popen[bytes]
     gate: Gate
+    pictures: Gate
+    slow: str
     boot: Gate
     log: Path
     pool: ThreadPoolExecutor
 
     def ask(self, *numbers: int) -> Future[requests.Response]:
         """Send tasks for pre-annotation."""
-        body = calls.predict([calls.task(number) for number in numbers])
+        return self.send(calls.predict([calls.task(number) for number in numbers]))
+
+    def send(self, body: dict[str, Any]) -> Future[requests.Response]:
         return self.pool.submit(requests.post, f"{self.url}/predict", json=body, timeout=60)
 
     def tell(self, event: dict[str, Any]) -> int:
@@ -93,14 +97,14 @@ class Stoppable:
 @contextmanager
 def gated(log: Path, environ: dict[str, str]) -> Iterator[Stoppable]:
     """A server with a gate, whose engine loads in no time."""
-    port, gate, boot = free_port(), Gate(), Gate()
+    port, gate, pictures, boot = free_port(), Gate(), Gate(), Gate()
     url = f"http://127.0.0.1:{port}"
     with serving() as site, ThreadPoolExecutor() as pool:
-        site.routes.update({"/": gate.asked, "/boot": boot.asked})
+        site.routes.update({"/": gate.asked, "/slow.png": pictures.asked, "/boot": boot.asked})
         command = [sys.executable, "-m", "tests.backend.gated_server", str(port), f"{site.url}/"]
-        with running(command, environ, log, (f"{url}/ready", 60)) as process:
-            yield Stoppable(url, process, gate, boot, log, pool)
-            for each in (gate, boot):
+        with running(command, {"ANYWORD_IMAGE_HOSTS": "private", **environ}, log, (f"{url}/ready", 60)) as process:
+            yield Stoppable(url, process, gate, pictures, f"{site.url}/slow.png", boot, log, pool)
+            for each in (gate, pictures, boot):
                 each.opened.set()
 
 
@@ -144,6 +148,32 @@ def test_a_batch_ends_after_the_tasks_that_are_computed_together(server: Stoppab
     answered = [bool(answer) for answer in batch.result(10).json()["results"]]
     done, left = [True] * TOGETHER, [False] * TOGETHER
     assert answered in (done + left, left + done)
+    assert server.process.wait(20) == 0
+
+
+def test_a_batch_that_waits_behind_a_prompt_gets_its_first_tasks_done(server: Stoppable) -> None:
+    prompt = server.send(calls.predict([calls.task(99)], context=calls.text("red")))
+    server.gate.knocks.get(timeout=10)
+    batch = server.ask(*range(2 * TOGETHER))
+    until("queued", lambda: server.waiting)
+    server.terminate()
+    server.gate.opened.set()
+    assert len(prompt.result(10).json()["results"][0]["result"]) > 0
+    answered = [bool(answer) for answer in batch.result(10).json()["results"]]
+    assert sorted(answered) == [False] * TOGETHER + [True] * TOGETHER
+    assert server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_request_whose_picture_is_on_its_way_is_answered(server: Stoppable, others: int) -> None:
+    tasks = [calls.task(0, server.slow), *(calls.task(number) for number in range(1, others + 1))]
+    batch = server.send(calls.predict(tasks))
+    server.pictures.knocks.get(timeout=10)
+    server.terminate()
+    server.gate.opened.set()
+    server.pictures.opened.set()
+    answers = batch.result(10).json()["results"]
+    assert [type(answer) for answer in answers] == [dict, *[list] * others], "later tasks are not begun"
     assert server.process.wait(20) == 0
 
 
