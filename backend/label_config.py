@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from backend.bounds import check_config
 from backend.label_names import name_key, spoken_names, without_article
 from model.errors import Misconfigured
 
@@ -136,6 +137,7 @@ def controls(xml: str) -> list[Element]:
 
 
 def _parse(xml: str) -> Element:
+    check_config(xml)
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
