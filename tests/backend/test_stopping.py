@@ -63,16 +63,16 @@ class Stoppable:
         return self.pool.submit(requests.post, f"{self.url}/predict", json=body, timeout=60)
 
     def tell(self, event: dict[str, Any]) -> int:
-        return requests.post(f"{self.url}/webhook", json=event, timeout=10).status_code
+        return requests.post(f"{self.url}/webhook", json=event, timeout=60).status_code
 
     def terminate(self) -> None:
         """Send SIGTERM, and come back when the server refuses what is new."""
         self.process.send_signal(signal.SIGTERM)
-        until("refuses", lambda: requests.get(f"{self.url}/ready", timeout=10).json()["status"] == "stopping")
+        until("refuses", lambda: requests.get(f"{self.url}/ready", timeout=60).json()["status"] == "stopping")
 
     @property
     def waiting(self) -> bool:
-        return "anyword_queue_depth 1.0" in requests.get(f"{self.url}/metrics", timeout=10).text
+        return "anyword_queue_depth 1.0" in requests.get(f"{self.url}/metrics", timeout=60).text
 
     @contextmanager
     def database(self) -> Iterator[Any]:
@@ -105,21 +105,21 @@ def server(tmp_path: Path) -> Iterator[Stoppable]:
 def test_what_runs_is_answered_and_what_comes_is_refused(server: Stoppable) -> None:
     assert server.tell(ANNOTATED) == 200
     first = server.ask(1)
-    server.gate.knocks.get(timeout=10)
+    server.gate.knocks.get(timeout=60)
     queued = server.ask(2)
     until("queued", lambda: server.waiting)
     server.terminate()
-    for refused in (queued.result(10), server.ask(3).result(10)):
+    for refused in (queued.result(60), server.ask(3).result(60)):
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
         assert "stopping" in refused.reason
-    assert requests.get(f"{server.url}/health", timeout=10).status_code == 200, "it is not to be killed"
+    assert requests.get(f"{server.url}/health", timeout=60).status_code == 200, "it is not to be killed"
     assert server.tell(STUDIO.annotated(2, task(2, "b.png"), {"blue": [MASK]})) == 200
     assert not first.done()
     server.gate.opened.set()
-    assert len(first.result(10).json()["results"][0]["result"]) > 0
-    assert server.process.wait(20) == 0
+    assert len(first.result(60).json()["results"][0]["result"]) > 0
+    assert server.process.wait(60) == 0
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{server.url}/health", timeout=10)
+        requests.get(f"{server.url}/health", timeout=60)
     with server.database() as connection:
         told = {each.id for each in facts.annotations(connection, STUDIO.key)}
         assert len(told) + len(facts.pending(connection, 10)) == 2, "nothing that was recorded is lost"
@@ -128,16 +128,16 @@ def test_what_runs_is_answered_and_what_comes_is_refused(server: Stoppable) -> N
 def test_a_batch_ends_after_the_tasks_that_had_begun(server: Stoppable) -> None:
     """Three groups are under way at a time: their tasks are answered, the others are for the next process."""
     batch = server.ask(*range(5 * TOGETHER))
-    server.gate.knocks.get(timeout=10)
+    server.gate.knocks.get(timeout=60)
     server.terminate()
     server.gate.opened.set()
-    response = batch.result(20)
+    response = batch.result(60)
     answered = [bool(answer) for answer in response.json()["results"]]
     groups = [set(answered[at : at + TOGETHER]) for at in range(0, len(answered), TOGETHER)]
     assert response.status_code == 200
     assert all(len(group) == 1 for group in groups), "tasks that are computed together end together"
     assert 1 <= groups.count({True}) <= ABREAST
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
 
 
 def test_a_batch_whose_pictures_were_being_fetched_is_answered(tmp_path: Path) -> None:
@@ -155,24 +155,24 @@ def test_a_batch_whose_pictures_were_being_fetched_is_answered(tmp_path: Path) -
         site.routes["/slow.png"] = slow
         body = calls.predict([calls.task(number, url=f"{site.url}/slow.png") for number in range(2)])
         batch = server.pool.submit(requests.post, f"{server.url}/predict", json=body, timeout=60)
-        assert arrived.wait(10)
+        assert arrived.wait(60)
         server.terminate()
         go.set()
-        answer = batch.result(20)
+        answer = batch.result(60)
         assert answer.status_code == 200
         first, second = answer.json()["results"]
         assert first["result"]
         assert second == [], "its picture was not asked for yet"
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
 
 
 def test_learning_gives_its_lease_back(server: Stoppable) -> None:
     assert server.tell(ANNOTATED) == 200
     assert server.tell(STUDIO.event("START_TRAINING")) == 200
-    server.gate.knocks.get(timeout=20)
+    server.gate.knocks.get(timeout=60)
     server.process.send_signal(signal.SIGTERM)
     server.gate.opened.set()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
     with server.database() as connection:
         run = runs.current(connection, STUDIO.key)
     assert run is not None
@@ -182,23 +182,23 @@ def test_learning_gives_its_lease_back(server: Stoppable) -> None:
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(server: Stoppable, second: signal.Signals) -> None:
     unanswered = server.ask(1)
-    server.gate.knocks.get(timeout=10)
+    server.gate.knocks.get(timeout=60)
     server.terminate()
     server.process.send_signal(second)
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
     with pytest.raises(requests.ConnectionError):
-        unanswered.result(10)
+        unanswered.result(60)
 
 
 def test_a_worker_whose_models_hang_is_replaced(tmp_path: Path) -> None:
     with gated(tmp_path / "log", {"ANYWORD_STALL_SECONDS": "1", "HEARTBEAT": "2"}) as server:
         unanswered = server.ask(1)
-        until("hangs", lambda: requests.get(f"{server.url}/health", timeout=10).status_code == 503)
+        until("hangs", lambda: requests.get(f"{server.url}/health", timeout=60).status_code == 503)
         with pytest.raises(requests.ConnectionError):
-            unanswered.result(30)
-        until("another worker", lambda: requests.get(f"{server.url}/ready", timeout=10).status_code == 200)
+            unanswered.result(60)
+        until("another worker", lambda: requests.get(f"{server.url}/ready", timeout=60).status_code == 200)
         server.gate.opened.set()
-        assert server.ask(2).result(10).status_code == 200
+        assert server.ask(2).result(60).status_code == 200
         log = server.log.read_text()
     assert log.count("A pre-annotation has held the models for") == 1
     assert "in segment" in log, "the stack of the lane's thread"
@@ -208,7 +208,7 @@ def test_a_worker_whose_models_hang_is_replaced(tmp_path: Path) -> None:
 def test_a_full_disk_under_the_log_costs_nothing(tmp_path: Path) -> None:
     with gated(Path("/dev/full"), {"ANYWORD_DATABASE": f"sqlite:///{tmp_path}/x.db"}) as server:
         server.gate.opened.set()
-        assert server.ask(1).result(20).json()["results"][0]["result"]
+        assert server.ask(1).result(60).json()["results"][0]["result"]
         assert server.tell(ANNOTATED) == 200
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
