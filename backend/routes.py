@@ -64,8 +64,8 @@ class Service:
         body = self._body()
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
         config = label_config.read(schema)
-        unread = self._loader.left_out(pre_annotation(config).query.clauses)
-        self._journal.see(Project(str(body.get("project")), hostname, (*advice(schema), *unread)))
+        asked = pre_annotation(config).query.clauses
+        self._journal.see(Project(str(body.get("project")), hostname, advice(schema), asked))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
