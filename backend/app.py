@@ -13,6 +13,7 @@ from flask import Flask
 from backend.corrections.clerk import Clerk
 from backend.corrections.offering import Offering
 from backend.corrections.recording import Recorder
+from backend.corrections.spool import Spool, folder_of
 from backend.corrections.studio import Studio
 from backend.corrections.sync import sync
 from backend.events import Events
@@ -92,9 +93,10 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
     clerk = Clerk(database, metrics, on_training=learner.start_training)
     watchdog = Watchdog(lane, metrics.stalls)
+    recorder = Recorder(brisk, metrics, clerk.wake, Spool(folder_of(settings.database, settings.spool)))
+    clerk.catch_up = recorder.catch_up
     for worker in (offering, learner, clerk, watchdog):
         worker.start()
-    recorder = Recorder(brisk, metrics, clerk.wake)
     service = Service(settings, predictions, events, prefetch, recorder)
     device = partial(_device, settings) if load is None else lambda: settings.device or "as given"
     if load is None:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from backend.bounds import check_config
 from backend.label_index import LabelIndex, index_of
 from backend.label_names import name_key, spoken_names
 from model.errors import Misconfigured
@@ -137,6 +138,7 @@ def controls(xml: str) -> list[Element]:
 
 
 def _parse(xml: str) -> Element:
+    check_config(xml)
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:

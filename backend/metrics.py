@@ -31,9 +31,9 @@ MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # i
 # The labels that counters have from the start: a series that begins at 1 shows Prometheus no increase.
 ROUTES, STATUSES = ("/predict", "/setup", "/webhook"), ("200", "401", "413", "422", "500", "503")
 KINDS = ("Unexpected", "NotReached", "HTTP", *(kind.__name__ for kind in STATUSES_OF))
-EVENT_OUTCOMES = ("recorded", "ignored", "refused", "lost", "read", "unreadable")
+EVENT_OUTCOMES = ("recorded", "spooled", "ignored", "refused", "lost", "read", "unreadable")
 OFFER_OUTCOMES = ("remembered", "dropped")
-LEARNING_OUTCOMES = ("adopted", "kept", "overtaken", "failed")
+LEARNING_OUTCOMES = ("adopted", "kept", "overtaken", "interrupted", "failed")
 STAGES = ("fetch", "prompt", "wait", "segment", "draw", "encode")
 
 

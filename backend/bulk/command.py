@@ -29,6 +29,10 @@ from backend.settings import Settings
 from backend.threads import wait_briefly
 from model.errors import AnywordError, Misconfigured
 
+NOT_REMEMBERED = (
+    "offered regions were not remembered, as the database did not take them: learning will not know that they were "
+    "offered; mend the database (the log says what is wrong with it)"
+)
 WRITERS = 4  # predictions that are stored at a time, so that a cluster need not wait for Label Studio; ours
 
 
@@ -95,6 +99,10 @@ def _done(job: Job, work: Callable[[], None]) -> int:
         print("python -m backend preannotate: interrupted; run it again to go on", file=sys.stderr)
         status = 1
     job.bar.close()
+    job.ledger.offering.close()
+    if lost := job.ledger.offering.waiting:
+        print(f"python -m backend preannotate: {lost} {NOT_REMEMBERED}", file=sys.stderr)
+        status = status or 1
     print("\n".join(job.report.lines(f"project {job.number}", time.monotonic() - started)))
     return status
 

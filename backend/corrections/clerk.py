@@ -26,7 +26,7 @@ from model.errors import BadQuery, Unavailable
 logger = logging.getLogger(__name__)
 
 IDLE = 60.0  # seconds until the inbox is looked at without a call: another process may have died with its events
-LONGEST_PAUSE = 60.0  # seconds between two attempts on a database that is away
+LONGEST_PAUSE = 5.0  # seconds between two attempts on a database that is away
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Clerk:
     """
 
     def __init__(self, database: Database, metrics: Metrics, on_training: Callable[[str], None]) -> None:
+        self.catch_up: Callable[[], None] = lambda: None  # stores the events that wait outside the database
         self._database = database
         self._metrics = metrics
         self._on_training = on_training
@@ -72,6 +73,7 @@ class Clerk:
 
     def work_once(self) -> bool:
         """Deal with the oldest event; False where there is none. Raises Unavailable; then the event stays."""
+        self.catch_up()
         with self._database.reading() as connection:
             pending = facts.pending(connection, 1)
         for event in pending:

@@ -109,6 +109,12 @@ class Offering:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def waiting(self) -> int:
+        """How many offers the database has not taken; after `close`, those that are lost."""
+        with self._lock:
+            return len(self._notes) + len(self._arrived) + len(self._packed)
+
     def _work(self) -> None:
         failures = 0
         while not self._closed.is_set():

@@ -22,6 +22,7 @@ from backend.corrections import bodies
 from backend.corrections.actions import ACTIONS, DELETED, START_TRAINING, SUBMITTED, TASKS_CREATED
 from backend.corrections.annotations import id_number, moment
 from backend.corrections.bodies import Body
+from backend.corrections.spool import Spool
 from backend.learning.progress import progress
 from backend.metrics import Metrics
 from backend.store import facts, projects
@@ -62,13 +63,17 @@ class Recorder:
     every event that waits to be read.
     """
 
-    def __init__(self, database: Database, metrics: Metrics, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, metrics: Metrics, wake: Callable[[], None], spool: Spool | None = None
+    ) -> None:
+        """`spool` takes what the database cannot; without one such an event is refused."""
         self._database, self._asides = database, database.sparing()
+        self._spool = spool
         self._metrics = metrics
         self._wake = wake
         self._quiet_until = 0.0
         self._hostnames: LRUCache[str, str] = LRUCache(PROJECTS)
-        self._lock = threading.Lock()
+        self._lock, self._catching = threading.Lock(), threading.Lock()
 
     def record(self, raw: bytes) -> str:
         """As `take`: the outcome alone."""
@@ -84,8 +89,7 @@ class Recorder:
             body = bodies.read(raw)
             action = str(body.document.get("action"))
             event = event_of(body, datetime.now(UTC))
-            if event is not None:
-                self._store(event)
+            kept = "" if event is None else self._keep(event)
         except (ValueError, BadQuery) as error:
             self._count(action, "refused")
             raise BadRequest(f"webhook: {error}") from error
@@ -94,7 +98,7 @@ class Recorder:
             self._complain(error)
             raise
         outcome = "ignored" if event is None or event.action == TASKS_CREATED else "recorded"
-        self._count(action, outcome)
+        self._count(action, "spooled" if kept == "spooled" else outcome)
         if event is None or event.action != START_TRAINING:
             return Taken(outcome)
         return Taken(outcome, self._progress(event.project))
@@ -142,6 +146,32 @@ class Recorder:
         """Count a request that came without the secret; of its body nothing is read."""
         self._count("", "unauthorised")
 
+    def _keep(self, event: Event) -> str:
+        """Store an event, or spool it where the database is away or others wait already; which of both it was."""
+        if self._spool is None or event.action == START_TRAINING:  # "recorded" would promise what nobody does yet
+            self.catch_up()
+            self._store(event)
+            return "recorded"
+        if not len(self._spool):
+            try:
+                self._store(event)
+                return "recorded"
+            except Unavailable as error:
+                self._complain(error)
+        self._spool.put(event)
+        if len(self._spool) == 1:  # the reader tries again by itself from here on
+            self._wake()
+        return "spooled"
+
+    def catch_up(self) -> None:
+        """Store what the spool holds, in order. Raises Unavailable; then what is left goes on waiting."""
+        if self._spool is None or not len(self._spool):
+            return
+        with self._catching:
+            taken = self._spool.drain(self._store)
+        if taken:
+            logger.info("%d events that had waited for the database are stored", taken)
+
     def _store(self, event: Event) -> None:
         with self._database.writing() as connection:
             if event.action != START_TRAINING:  # which is sent to the backend itself, with or without a webhook
@@ -156,7 +186,8 @@ class Recorder:
     def _complain(self, error: Unavailable) -> None:
         if time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + QUIET
-            logger.error("Events of the webhook are being lost, and `python -m backend sync` repairs that: %s", error)
+            kept = "are lost, and `python -m backend sync` repairs that" if self._spool is None else "wait on the disk"
+            logger.error("Events of the webhook %s: %s", kept, error)
 
 
 def event_of(body: Body, received: datetime) -> Event | None:

@@ -17,11 +17,12 @@ from backend.problems import problem
 from backend.store import projects
 from backend.store.revisions import StaleParent
 from backend.store.runs import LostLease
-from model.errors import Busy
+from model.errors import Busy, Unavailable
 
 logger = logging.getLogger(__name__)
 
 LOOK = 60.0  # seconds between two looks for an occasion
+AGAIN = 5.0  # seconds until a database that was away is tried again
 REST, LONGEST_REST = 600.0, 86_400.0  # seconds that a project rests after a failure; each one doubles them
 ENDING = 8.0  # seconds that the end of the thread is waited for; ours
 ASKED = "Start Training"
@@ -38,6 +39,7 @@ class Learner:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._asked: dict[str, Occasion] = {}  # in order, each project once
         self._rests: dict[str, tuple[float, float]] = {}  # by project: until when, and for how long
+        self._told_away = ""
         self._woken, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="learner", daemon=True)
 
@@ -72,7 +74,7 @@ class Learner:
         while not self._closed.is_set():
             synced = synced or self._sync_all()
             self.work_once()
-            self._woken.wait(LOOK)
+            self._woken.wait(AGAIN if self._told_away else LOOK)
             self._woken.clear()
 
     def _due(self) -> list[Occasion]:
@@ -94,6 +96,11 @@ class Learner:
                 self._read_again(occasion.project)
             outcome = self._school.teach(occasion, self._owner)
             self._rests.pop(occasion.project, None)
+            self._told_away = ""
+        except Unavailable as error:  # no failure of the project: it is learned from once the database is there
+            outcome = "interrupted"
+            self._asked.setdefault(occasion.project, occasion)
+            self._away(str(error))
         except (StaleParent, LostLease, Busy) as error:
             outcome = "overtaken"
             self._rest(occasion.project, str(error))
@@ -102,6 +109,12 @@ class Learner:
             self._rest(occasion.project, trouble.message)
             self._journal.fail(trouble, f"learning, project {occasion.project.partition('.')[0]}")
         self._school.metrics.learning.labels(outcome).inc()
+
+    def _away(self, reason: str) -> None:
+        """Tell once that the database is away, until learning went on."""
+        if reason != self._told_away:
+            self._told_away = reason
+            logger.warning("Learning waits for the database: %s", reason)
 
     def _rest(self, project: str, reason: str) -> None:
         """Leave a project alone for a while, unless somebody asks."""

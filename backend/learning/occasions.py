@@ -9,7 +9,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from backend.store import revisions
-from backend.store.runs import holds, now
+from backend.store.clock import now
+from backend.store.runs import holds
 from backend.store.tables import annotations as live
 from backend.store.tables import runs
 

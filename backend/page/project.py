@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -16,6 +16,7 @@ from backend.managing import identifier
 from backend.naming import same_models
 from backend.page.curve import Curve, Trial, curve
 from backend.store import facts, revisions, runs
+from backend.store.clock import now
 from backend.store.projects import Project
 from backend.store.revisions import Revision
 from backend.store.runs import Judged, Run
@@ -89,7 +90,7 @@ def view(connection: Connection, project: Project, models: str) -> ProjectView:
         annotations=facts.basis(connection, project.key).count,
         last_event=_seconds(project.last_webhook),
         last_sync=_seconds(project.last_sync),
-        doing=_doing(runs.current(connection, project.key), pinned),
+        doing=_doing(runs.current(connection, project.key), pinned, now(connection)),
         outcome=judged[-1].verdict.reason if judged else "",
         missing=progress(connection, project.key).lines,
         curve=_curve(judged),
@@ -99,11 +100,11 @@ def view(connection: Connection, project: Project, models: str) -> ProjectView:
     )
 
 
-def _doing(run: Run | None, pinned: bool) -> str:
+def _doing(run: Run | None, pinned: bool, moment: datetime) -> str:
     """What the learner of any process does; a run whose lease is over waits for somebody to go on with it."""
     if run is None:
         return "nothing: the project is pinned" if pinned else "waits for more annotations, or for Start Training"
-    return f"learns: {run.doing}" if run.expires > datetime.now(UTC) else "was interrupted, and goes on soon"
+    return f"learns: {run.doing}" if run.expires > moment else "was interrupted, and goes on soon"
 
 
 def _curve(judged: Sequence[Judged]) -> Curve | None:

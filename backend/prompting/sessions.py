@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from backend.prompting.marks import grouped
 from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts, Request, asked
 from backend.prompting.refining import Found, Refined, anchored, identified, informed
-from backend.prompting.shelf import News, Shelf
+from backend.prompting.shelf import Held, News, Shelf
 from backend.regions import Region
 
 MOST_TASKS = 64
@@ -57,15 +58,14 @@ class Sessions:
 
         Raises BadQuery where they cannot be answered; they are remembered all the same, for the next request.
         """
-        news = self._news(place)
-        with self._lock:
-            self._take(place, news)
-            sessions = self._fresh(place, size)
-            session = continued(sessions, said, editor) or Session(uuid4().hex, size)
-            session = _told(session, said, editor, sessions)
-            self._keep(place, replace(session, used=self._clock()))
-        if self._shelf is not None:
-            self._shelf.ask(place, session)
+        with self._held(place) as held:
+            with self._lock:
+                self._take(place, held.news)
+                sessions = self._fresh(place, size)
+                session = continued(sessions, said, editor) or Session(uuid4().hex, size)
+                session = _told(session, said, editor, sessions)
+                self._keep(place, replace(session, used=self._clock()))
+            held.ask(session)
         pointed = anchored(grouped(session.prompts.marks), session.found)
         pointed = identified(pointed, session.regions, session.found)
         pointed = informed(pointed, session.refined, session.found)
@@ -90,11 +90,11 @@ class Sessions:
         if self._shelf is not None:
             self._shelf.end(place)
 
-    def _news(self, place: Place) -> News:
-        """What other replicas know of a task beyond what this one does."""
+    def _held(self, place: Place) -> AbstractContextManager[Held]:
+        """The task, with what other replicas know of it beyond what this one does."""
         if self._shelf is None:
-            return News()
-        return self._shelf.read(place, {each.number: each.progress for each in self._tasks.get(place, ())})
+            return nullcontext(Held(News()))
+        return self._shelf.held(place, {each.number: each.progress for each in self._tasks.get(place, ())})
 
     def _take(self, place: Place, news: News) -> None:
         """Put news in the place of what was known; `used` becomes a time of our own clock."""

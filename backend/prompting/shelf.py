@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
@@ -15,6 +17,7 @@ from backend.prompting import session_codec
 from backend.prompting.fusion import Session
 from backend.prompting.place import Place
 from backend.store import sessions
+from backend.store.clock import now
 from backend.store.database import Database
 from backend.store.sessions import Kept, Key
 from model.errors import Unavailable
@@ -33,6 +36,21 @@ class News:
     over: frozenset[str] = frozenset()
 
 
+def _alone(_: Session) -> None:
+    """No other replica can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task as one replica has it for itself. `ask` keeps what a session has asked by now.
+
+    `used` of the sessions in `news` is in seconds before now.
+    """
+
+    news: News
+    ask: Callable[[Session], None] = _alone
+
+
 class Shelf:
     """Reads and writes sessions; threads may share it.
 
@@ -47,34 +65,43 @@ class Shelf:
         self._failures = failures
         self._next_line = 0.0
 
-    def read(self, place: Place, known: Mapping[str, tuple[int, int]]) -> News:
-        """What there is on a task beyond what is known: the progress of its sessions, by number.
+    @contextmanager
+    def held(self, place: Place, known: Mapping[str, tuple[int, int]]) -> Iterator[Held]:
+        """A task that no other replica asks about meanwhile; what is asked is kept when the block ends.
 
-        `used` of what is found is in seconds before now.
+        `known`: the progress of its sessions here, by number. Where the database is away, each replica goes on alone.
         """
-        now, task = datetime.now(UTC), (place.project, place.digest)
-        try:
-            with self._reads.reading() as connection:
-                there = sessions.stamps(connection, *task, now - self._patience)
-                newer = [number for number, stamp in there.items() if stamp.progress > known.get(number, NONE)]
-                kept = sessions.get(connection, *task, newer) if newer else ()
-        except Unavailable as error:
-            self._complain(error)
-            return News()
-        found = (_session(each, now) for each in kept)
+        with ExitStack() as open_transaction:
+            held = Held(News())
+            try:
+                connection = open_transaction.enter_context(self._reads.writing())
+                held = self._look(connection, place, known)
+            except Unavailable as error:
+                self._complain(error)
+            yield held
+            try:
+                open_transaction.close()
+            except Unavailable as error:
+                self._complain(error)
+
+    def _look(self, connection: Connection, place: Place, known: Mapping[str, tuple[int, int]]) -> Held:
+        task = (place.project, place.digest)
+        sessions.hold(connection, *task)
+        moment = now(connection)
+        there = sessions.stamps(connection, *task, moment - self._patience)
+        newer = [number for number, stamp in there.items() if stamp.progress > known.get(number, NONE)]
+        kept = sessions.get(connection, *task, newer) if newer else ()
+        found = (_session(each, moment) for each in kept)
         over = frozenset(number for number, stamp in there.items() if stamp.over)
-        return News(tuple(each for each in found if each is not None), over)
+        news = News(tuple(each for each in found if each is not None), over)
+        return Held(news, partial(self._ask, connection, place, moment))
 
-    def ask(self, place: Place, session: Session) -> None:
+    def _ask(self, connection: Connection, place: Place, moment: datetime, session: Session) -> None:
         """Keep what a session has asked by now; where it is a new one, what is too old is forgotten."""
-        now, asked = datetime.now(UTC), session_codec.asked(session)
-
-        def work(connection: Connection) -> None:
-            sessions.ask(connection, _key(place, session), session.turn, asked, now)
-            if session.turn == 1:
-                sessions.trim(connection, now - self._patience)
-
-        self._write(work)
+        asked = session_codec.asked(session)
+        sessions.ask(connection, _key(place, session), session.turn, asked, moment)
+        if session.turn == 1:
+            sessions.trim(connection, moment - self._patience)
 
     def answer(self, place: Place, session: Session) -> None:
         """Keep what a session was answered last."""
@@ -83,8 +110,7 @@ class Shelf:
 
     def end(self, place: Place) -> None:
         """Let every replica forget the sessions of a task."""
-        now = datetime.now(UTC)
-        self._write(lambda connection: sessions.end(connection, place.project, place.digest, now))
+        self._write(lambda connection: sessions.end(connection, place.project, place.digest, now(connection)))
 
     def _write(self, work: Callable[[Connection], None]) -> None:
         """Not where reading has just failed: one wait is enough. That writing fails is no reason to read no more."""
@@ -108,9 +134,9 @@ def _key(place: Place, session: Session) -> Key:
     return Key(place.project, place.digest, session.number)
 
 
-def _session(kept: Kept, now: datetime) -> Session | None:
+def _session(kept: Kept, moment: datetime) -> Session | None:
     """The session; None where another version of this code wrote it."""
     found = session_codec.session(kept.number, kept.asked, kept.answer)
     if found is None:
         return None
-    return replace(found, turn=kept.turn, answered=kept.answered, used=(kept.used - now).total_seconds())
+    return replace(found, turn=kept.turn, answered=kept.answered, used=(kept.used - moment).total_seconds())

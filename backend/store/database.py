@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from backend.store.failures import explained, is_away
 from backend.store.schema import bring_to_head
+from backend.store.sqlite_file import SqliteFile
 from backend.store.turns import Turns
 from model.errors import Misconfigured, Unavailable
 
@@ -61,6 +63,8 @@ class Database:
             failing.callback(self._engine.dispose)
             self._open(later)
             failing.pop_all()
+        file = str(self._engine.url.database)
+        self._file = None if self.shared or file.startswith("file:") else SqliteFile(Path(file))
 
     def hurried(self, patience: float) -> Database:
         """The same database for those who wait `patience` seconds at most; its tables are looked at once."""
@@ -109,6 +113,8 @@ class Database:
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
 
     def _open(self, later: bool) -> None:
         try:
@@ -136,6 +142,8 @@ class Database:
     def _transaction(self, writes: bool) -> Iterator[Connection]:
         if self.left_alone:
             raise Unavailable(self._rested[1])
+        if self._file is not None:
+            self._file.check()
         try:
             self._tables.see_to(self._engine)
             with self._turn(writes), self._engine.connect() as connection:

@@ -10,7 +10,7 @@ LOCKED = "is locked by somebody else for too long: try again, and see what else 
 READ_ONLY = "is read-only: give the user who runs the backend the right to write"
 FULL = "is full: make room on its disk"
 LOST = "was lost: see whether its server runs and can be reached, then try again"
-CROWDED = "takes no more connections: try again, or allow it more"
+CROWDED = "takes no more connections: raise its max_connections, or lower ANYWORD_THREADS or the number of replicas"
 DAMAGED = "is damaged: put a copy in its place, or move the file away and sync the projects again"
 FOREIGN = "is no SQLite database: name another file"
 UNOPENED = "cannot be opened: its folder has to be there, and writable for the user who runs the backend"
@@ -50,6 +50,9 @@ POSTGRESQL = {
     "XX": FAILED,
 }
 
+# What a PostgreSQL server says before a connection stands, where psycopg knows no code
+NO_ROOM = ("too many clients already", "remaining connection slots are reserved", "too many connections for")
+
 
 def explained(error: DBAPIError | NoConnectionLeft, url: URL) -> str:
     """What an operator has to do about an error; empty where a statement of ours is wrong, which is a bug."""
@@ -73,6 +76,8 @@ def _told(error: DBAPIError | NoConnectionLeft) -> str:
         return next((POSTGRESQL[state[:size]] for size in (5, 2) if state[:size] in POSTGRESQL), "")
     if name := getattr(error.orig, "sqlite_errorname", None):
         return SQLITE.get("_".join(name.split("_")[:2]), "")
+    if any(words in str(error.orig) for words in NO_ROOM):
+        return CROWDED
     if isinstance(error, OperationalError):  # there is no code where no connection came about, only words
         return f"{LOST} ({str(error.orig).strip().splitlines()[-1].strip()})"
     return LOST if error.connection_invalidated else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
 from backend.corrections.values import Offer
+from backend.store.clock import now
 from backend.store.tables import offers as table
 from backend.store.upsert import upsert
 from model.packed import Packed
@@ -18,7 +18,7 @@ SLICE = 1_000  # regions asked for in one statement
 
 def offer(connection: Connection, project: str, offers: Sequence[Offer]) -> None:
     """Remember what was offered; of a region that was offered before, the newer offer stays."""
-    now = datetime.now(UTC)
+    offered = now(connection)
     rows = {
         one.region: {
             "project": project,
@@ -30,7 +30,7 @@ def offer(connection: Connection, project: str, offers: Sequence[Offer]) -> None
             "height": one.mask.size[0],
             "width": one.mask.size[1],
             "counts": one.mask.counts,
-            "offered": now,
+            "offered": offered,
         }
         for one in offers
     }

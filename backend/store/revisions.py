@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
+from backend.store.clock import now
 from backend.store.standing import locked
 from backend.store.tables import revisions, runs, standings
 from model.errors import BadQuery
@@ -87,7 +88,7 @@ def adopt(connection: Connection, project: str, draft: Draft, parent: int) -> in
     latest = select(func.max(revisions.c.number)).where(revisions.c.project == project)
     number = (connection.scalar(latest) or 0) + 1
     learned = {"cause": draft.cause, "figures": dict(draft.figures), "lessons": draft.lessons}
-    row = {"project": project, "number": number, "parent": parent, "created": datetime.now(UTC), **learned}
+    row = {"project": project, "number": number, "parent": parent, "created": now(connection), **learned}
     connection.execute(revisions.insert().values(row))
     _set(connection, project, number=number)
     return number

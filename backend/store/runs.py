@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
-from backend.store.columns import Moment
+from backend.store.clock import now
 from backend.store.facts import Basis
 from backend.store.standing import Standing, locked
 from backend.store.tables import runs, steps
@@ -143,13 +143,6 @@ def holds(expires: datetime, moment: datetime, lease_seconds: float) -> bool:
     That one counts as run out: its owner, if it lives, renews it before long or finds out that it lost it.
     """
     return moment < expires <= moment + timedelta(seconds=lease_seconds)
-
-
-def now(connection: Connection) -> datetime:
-    """The time by the clock that all who share the database share: the server's, or this machine's for a file."""
-    if connection.dialect.name == "postgresql":
-        return connection.execute(select(func.clock_timestamp(type_=Moment))).scalar_one()
-    return datetime.now(UTC)
 
 
 def _unfinished(project: str) -> Any:

@@ -5,11 +5,12 @@ Rows are read and overwritten for some minutes and then forgotten. How a session
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from backend.store.tables import sessions as table
 from backend.store.upsert import INSERTS
@@ -51,6 +52,13 @@ class Kept:
     used: datetime
     asked: bytes
     answer: bytes | None
+
+
+def hold(connection: Connection, project: str, place: str) -> None:
+    """Have a task for oneself until the transaction ends; a file has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.blake2b(f"{project} {place}".encode(), digest_size=8).digest(), signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def stamps(connection: Connection, project: str, place: str, since: datetime) -> Mapping[str, Stamp]:

@@ -54,13 +54,14 @@ def test_predictions_begin_without_it_and_events_are_taken_when_it_is_there(
     client = app.test_client()
     assert predicted(client, studio) > 0
     event = studio.annotated(1, PICTURE, {"red": [MASK]})
-    assert client.post("/webhook", json=event).status_code == 503
-    assert "anyword_revisions_unknown_total 0.0" not in client.get("/metrics").get_data(as_text=True)
-    server.start()
     assert client.post("/webhook", json=event).status_code == 200
+    metrics = client.get("/metrics").get_data(as_text=True)
+    assert 'outcome="spooled"} 1.0' in metrics
+    assert "anyword_revisions_unknown_total 0.0" not in metrics
+    server.start()
     assert predicted(client, studio) > 0
+    until("the event has left the disk", lambda: known(url, studio))
     close(app)
-    known(url, studio)
 
 
 def predicted(client: FlaskClient, studio: Studio) -> int:
@@ -70,12 +71,13 @@ def predicted(client: FlaskClient, studio: Studio) -> int:
     return len(answer.get_json()["results"][0]["result"])
 
 
-def known(url: str, studio: Studio) -> None:
-    """Annotation 1 was told: it is a fact, or waits in the inbox."""
+def known(url: str, studio: Studio) -> bool:
+    """Whether annotation 1 is a fact, or waits in the inbox."""
     database = Database(url)
     with database.reading() as connection:
-        assert facts.annotations(connection, studio.key) or facts.pending(connection, 1)
+        found = bool(facts.annotations(connection, studio.key) or facts.pending(connection, 1))
     database.close()
+    return found
 
 
 def test_tables_that_are_there_are_looked_at_once_for_all_who_share_them(server: Postgres, url: str) -> None:

@@ -20,6 +20,7 @@ from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
 from backend.store.revisions import Draft
+from model.errors import Unavailable
 from model.values import Lesson
 from tests.backend.bulk.bulk_site import BulkSite, broken, bulk_site
 from tests.backend.calls import BITMASK, WITHOUT_MASK, picture
@@ -235,3 +236,18 @@ def test_a_prediction_of_another_run_is_counted_apart(
     assert run() == 0
     assert [len(found) for found in site.predictions().values()] == [1, 1, 1]
     assert "2 done, 1 already there, 0 skipped, 0 failed" in capsys.readouterr().out
+
+
+def test_offers_that_the_database_does_not_take_are_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its disk is full, say: the predictions are stored, and learning will not know what was offered."""
+
+    def full(*_: object) -> None:
+        raise Unavailable("The database is full")
+
+    monkeypatch.setattr("backend.corrections.offering.offers.offer", full)
+    assert run() == 1
+    said = capsys.readouterr()
+    assert "3 done, 0 skipped, 0 failed" in said.out
+    assert "6 offered regions were not remembered" in said.err

@@ -14,6 +14,7 @@ from backend.store import facts, projects, revisions, runs
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import StaleParent
+from model.errors import Unavailable
 from model.lane import Lane, Priority
 from model.values import Image
 from tests.backend import calls
@@ -134,6 +135,29 @@ def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database,
     assert history(database) == [(1, ASKED)]
 
 
+def test_a_database_that_is_away_is_no_failure_of_the_project(
+    database: Database, lane: Lane, caplog: pytest.LogCaptureFixture
+) -> None:
+    annotated(database, 1)
+    journal, away = Journal(), [True]
+
+    def work(number: int) -> None:
+        if away and number == 2:
+            raise Unavailable("The database was lost")
+
+    school = school_of(database, partial(by_steps, work=work), lane)
+    learner = Learner(school, journal, every=1)
+    for _ in range(3):
+        learner.work_once()
+    assert (count(school, "failed"), len(journal.failures)) == (0, 0)
+    assert [record.getMessage() for record in caplog.records if "waits for the database" in record.getMessage()] == [
+        "Learning waits for the database: The database was lost"
+    ]
+    away.clear()
+    learner.work_once()
+    assert history(database) == [(1, "1 new annotations")]
+
+
 def test_occasions_are_enough_new_annotations(database: Database, lane: Lane) -> None:
     annotated(database, 1, 2)
     assert (due(database, 3), due(database, 2), due(database, 0)) == ([], ["2 new annotations"], [])
@@ -194,7 +218,7 @@ def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane
     learner = Learner(school_of(database, learn, lane), Journal(), every=0)
     learner.start()
     learner.start_training(KEY)
-    assert learned.wait(10)
+    assert learned.wait(60)
     learner.close()
     assert reasons(database) == ["no better"]
 
@@ -213,14 +237,14 @@ def test_a_click_is_answered_while_learning_waits_for_a_picture(
 
     def load(*_: Any, **__: Any) -> Image:
         asked.set()
-        assert come.wait(10)
+        assert come.wait(60)
         return calls.picture()
 
     monkeypatch.setattr(school.images, "load", load)
     teaching = threading.Thread(target=school.teach, args=(Occasion(KEY, "a test"), "a"))
     teaching.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
     assert lane.run(lambda: "clicked", Priority.INTERACTIVE) == "clicked"
     come.set()
-    teaching.join(10)
+    teaching.join(60)
     assert reasons(database) == ["better on held-out pictures"]

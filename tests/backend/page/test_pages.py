@@ -93,7 +93,7 @@ def test_while_the_models_load_the_page_says_so_and_looks_again() -> None:
     go = threading.Event()
 
     def load() -> Engine:
-        assert go.wait(5)
+        assert go.wait(60)
         return ColourEngine()
 
     client = opened(SETTINGS, load).test_client()

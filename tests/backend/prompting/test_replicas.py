@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
 from itertools import count
 from typing import Any
 
@@ -19,7 +22,7 @@ from backend.prompting.drafts import Editor
 from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts
 from backend.prompting.sessions import Sessions
-from backend.prompting.shelf import News, Shelf
+from backend.prompting.shelf import Shelf
 from backend.store import database
 from backend.store.database import Database
 from model.values import Clause, Mask, Query
@@ -216,28 +219,50 @@ def test_tasks_do_not_mix(url: str, other: Place) -> None:
     opened.close()
 
 
-class Slow(Shelf):
-    """A shelf that is slow to give what it read: `meanwhile` happens first, once."""
+def test_prompts_at_one_moment_on_two_replicas_are_of_one_object(url: str) -> None:
+    """Each replica waits for the other to keep what was asked, so the second prompt goes on with the first one's."""
+    opened, barrier = Database(url), threading.Barrier(2)
+    replicas = [sessions(opened), sessions(opened)]
 
-    meanwhile: Callable[[], object] | None = None
+    def fuse(replica: Sessions, place: Place) -> str:
+        barrier.wait(60)
+        return replica.fuse(place, click_at(50), Editor(), SIZE)[1].session.number
 
-    def read(self, place: Place, known: Mapping[str, tuple[int, int]]) -> News:
-        news, self.meanwhile, meanwhile = super().read(place, known), None, self.meanwhile
-        if meanwhile is not None:
-            meanwhile()
-        return news
-
-
-def test_what_was_read_a_moment_ago_does_not_undo_what_came_since(url: str) -> None:
-    opened, place, corner = Database(url), Place("s", "1.1", "1"), said(box(5, 5, 10, 10))
-    slow = Slow(opened.sparing(), 60, Counter("unshared", "Unshared", registry=CollectorRegistry()))
-    one, other = Sessions(60, shelf=slow), sessions(opened)
-    other.fuse(place, corner, Editor(), SIZE)
-    slow.meanwhile = lambda: one.fuse(place, said(point(8, 8)), Editor(), SIZE)
-    request, turn = one.fuse(place, said(point(9, 9, label="Background")), Editor(), SIZE)
-    [hint] = request.query.hints
-    assert (hint.box is not None, len(hint.points), turn.session.turn) == (True, 2, 3)
+    with ThreadPoolExecutor(2) as pool:
+        for task in range(12):
+            numbers = [pool.submit(fuse, each, Place("s", "1.1", f"race-{task}")) for each in replicas]
+            assert len({number.result(60) for number in numbers}) == 1
     opened.close()
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=30), timedelta(hours=-3)])
+def test_replicas_whose_clocks_differ_find_each_others_sessions(
+    server: str, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    """Sessions are kept for 20 s here, and one machine is far ahead of the other, or behind it."""
+    opened, place = Database(server), Place("s", "1.1", f"clock{ahead}")
+    one, other = (
+        Sessions(20, shelf=Shelf(opened.sparing(), 20, Counter("unshared", "", registry=CollectorRegistry())))
+        for _ in range(2)
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("backend.store.clock.datetime", ahead_by(ahead))
+        one.fuse(place, said(box(5, 5, 10, 10)), Editor(), SIZE)
+    request, turn = other.fuse(place, said(point(8, 8)), Editor(), SIZE)
+    [hint] = request.query.hints
+    assert (hint.box is not None, turn.session.turn) == (True, 2)
+    opened.close()
+
+
+def ahead_by(seconds: timedelta) -> type[datetime]:
+    """A machine's clock that is so much ahead."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return cls.fromtimestamp((datetime.now(tz) + seconds).timestamp(), tz)
+
+    return Ahead
 
 
 def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
@@ -251,7 +276,7 @@ def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
     with closed(postgres, url):
         one.fuse(place, click_at(50, 60, 70), Editor(), SIZE)
         assert points_of(one, place) == 4
-        assert counts.get_sample_value("unshared_total") == 4  # each of two requests is neither read nor written
+        assert counts.get_sample_value("unshared_total") == 2  # each of two requests goes on alone
     assert points_of(one, place) == points_of(other, place) == 4
     opened.close()
     postgres.drop(url)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from backend.learning.occasions import occasions
 from backend.store import revisions, runs
+from backend.store.clock import now as real_now
 from backend.store.database import Database
 from backend.store.facts import Basis
 from backend.store.runs import LostLease
@@ -28,7 +29,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock, true = Clock(), runs.now
+    clock, true = Clock(), real_now
 
     def now(connection: Connection) -> object:
         return true(connection) + clock.ahead

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from backend.page.remedies import remedy
 from backend.problems import problem
 from backend.store import facts, revisions
 from backend.store.database import Database
+from backend.store.failures import explained
 from backend.store.revisions import Draft
 from model.errors import Misconfigured, Unavailable
 from tests.backend.store.samples import annotation
@@ -233,3 +235,18 @@ def test_more_threads_than_connections_hear_of_it(tmp_path: Path, monkeypatch: p
     with database.reading(), pytest.raises(Unavailable, match="more threads"), database.reading():
         pass
     database.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "FATAL:  sorry, too many clients already",
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        'FATAL:  too many connections for role "anyword"',
+    ],
+)
+def test_a_server_without_a_free_connection_is_named_as_such(words: str) -> None:
+    """Before a connection stands, psycopg knows no code: only what PostgreSQL says."""
+    error = OperationalError("", {}, psycopg.OperationalError(f"connection failed: {words}"))
+    said = explained(error, make_url("postgresql://u:p@host/name"))
+    assert "takes no more connections: raise its max_connections" in said

@@ -1,0 +1,91 @@
+"""Events that wait on the disk while the database is away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backend.corrections import spool as spool_module
+from backend.corrections.spool import Spool, folder_of
+from backend.store.facts import Event
+from model.errors import Unavailable
+
+
+def event(number: int, size: int = 10) -> Event:
+    return Event("1.1", "ANNOTATION_CREATED", bytes([number]) * size, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def drained(spool: Spool) -> list[Event]:
+    taken: list[Event] = []
+    spool.drain(taken.append)
+    return taken
+
+
+def test_events_come_back_in_order_also_after_a_restart(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "new")
+    for number in (3, 1, 2):
+        first.put(event(number))
+    assert len(first) == 3
+    assert drained(Spool(tmp_path / "new")) == [event(3), event(1), event(2)]
+    assert drained(Spool(tmp_path / "new")) == []
+
+
+def test_an_event_that_is_not_taken_stays_with_those_behind_it(tmp_path: Path) -> None:
+    spool, taken = Spool(tmp_path), list[Event]()
+
+    def store(one: Event) -> None:
+        if one == event(2):
+            raise Unavailable("away again")
+        taken.append(one)
+
+    for number in (1, 2, 3):
+        spool.put(event(number))
+    with pytest.raises(Unavailable):
+        spool.drain(store)
+    assert taken == [event(1)]
+    assert drained(spool) == [event(2), event(3)]
+
+
+def test_a_full_spool_refuses_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "MOST_EVENTS", 2)
+    spool = Spool(tmp_path)
+    spool.put(event(1))
+    spool.put(event(2))
+    with pytest.raises(Unavailable, match="is full"):
+        spool.put(event(3))
+    monkeypatch.setattr(spool_module, "MOST_EVENTS", 9)
+    monkeypatch.setattr(spool_module, "MOST_BYTES", 500)
+    with pytest.raises(Unavailable, match="is full"):
+        spool.put(event(3, 400))
+    assert drained(spool) == [event(1), event(2)]
+
+
+def test_a_damaged_file_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(tmp_path)
+    spool.put(event(1))
+    spool.put(event(2))
+    min(tmp_path.glob("*.event")).write_bytes(b"{")
+    assert drained(Spool(tmp_path)) == [event(2)]
+    assert len(list(tmp_path.glob("*.damaged"))) == 1
+    assert "put aside" in caplog.text
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        Spool(tmp_path / "file" / "spool").put(event(1))
+
+
+def test_files_are_the_owners_alone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "own")
+    spool.put(event(1))
+    (file,) = (tmp_path / "own").iterdir()
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_each_database_has_a_folder_of_its_own() -> None:
+    assert folder_of("sqlite:////data/x.db", "") == Path("/data/x.db.spool")
+    assert folder_of("postgresql://a/one", "") != folder_of("postgresql://a/two", "")
+    assert folder_of("sqlite:////data/x.db", "/else") == Path("/else")

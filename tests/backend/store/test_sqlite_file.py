@@ -1,0 +1,81 @@
+"""A SQLite file that is deleted, replaced or claimed twice while a server runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.store import projects
+from backend.store.database import Database
+from backend.store.projects import Project
+from backend.store.sqlite_file import RESCUED, one_server
+from model.errors import Misconfigured, Unavailable
+
+ROOT = Path(__file__).parents[3]
+
+
+def delete(path: Path) -> None:
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other.db")
+    Database(f"sqlite:///{other}").close()
+    other.replace(path)
+
+
+@pytest.mark.parametrize("harm", [delete, replace])
+def test_nothing_is_stored_in_a_file_that_nobody_will_read(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    path = tmp_path / "own.db"
+    database = Database(f"sqlite:///{path}")
+    brisk = database.hurried(0.5)
+    with database.writing() as connection:
+        projects.see(connection, Project("1.1", title="kept"))
+    harm(path)
+    for each in (database, brisk):
+        with pytest.raises(Unavailable, match="was deleted or replaced"), each.writing() as connection:
+            projects.see(connection, Project("2.1"))
+    database.close()
+    rescued = Database(f"sqlite:///{path}{RESCUED}")
+    with rescued.reading() as connection:
+        assert [project.title for project in projects.all_projects(connection)] == ["kept"]
+    rescued.close()
+
+
+def test_a_file_that_was_put_back_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    database = Database(f"sqlite:///{path}")
+    path.rename(tmp_path / "away.db")
+    with pytest.raises(Unavailable), database.reading():
+        pass
+    (tmp_path / "away.db").rename(path)
+    with database.writing() as connection:
+        projects.see(connection, Project("1.1"))
+    database.close()
+
+
+def test_a_second_server_on_one_file_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/own.db"
+    code = f"from backend.store.sqlite_file import one_server\nwith one_server({url!r}): print('mine')"
+    with one_server(url):
+        second = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    third = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f"another server (process {os.getpid()}) works with {tmp_path}/own.db" in second.stderr
+    assert third.stdout == "mine\n"
+
+
+def test_any_number_of_servers_share_a_database_server() -> None:
+    with one_server("postgresql://u:p@host/name"), one_server("postgresql://u:p@host/name"):
+        pass
+
+
+def test_the_refusal_is_for_the_operator(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/own.db"
+    with one_server(url), pytest.raises(Misconfigured, match="use PostgreSQL for several"), one_server(url):
+        pass
