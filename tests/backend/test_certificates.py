@@ -19,6 +19,7 @@ from backend.__main__ import main
 from backend.bulk import command
 from backend.corrections import studio as studio_module
 from backend.corrections.studio import Studio
+from backend.doctor.command import ONE_FILE
 from backend.page.remedies import remedy
 from backend.pictures.access_key import AccessKey
 from model.errors import Misconfigured
@@ -174,6 +175,13 @@ def test_a_file_without_certificates_is_refused_at_the_start(
     main(["doctor", "--json"], {name: str(tmp_path / "ca.pem")})
     [*_, finding] = json.loads(capsys.readouterr().out)
     assert (finding["name"], finding["status"]) == ("certificates", "problem")
+
+
+def test_two_files_are_a_warning_of_doctor(own: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = shutil.copy(own.file, tmp_path / "other.pem")
+    main(["doctor", "--json"], {"REQUESTS_CA_BUNDLE": str(own.file), "SSL_CERT_FILE": str(other)})
+    [found] = [each for each in json.loads(capsys.readouterr().out) if each["name"] == "certificates"]
+    assert (found["status"], found["remedy"]) == ("warning", ONE_FILE)
 
 
 # What is wrong with a certificate

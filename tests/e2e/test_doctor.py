@@ -17,11 +17,12 @@ from werkzeug import Request, Response
 
 from backend import doctor
 from backend.__main__ import main
-from backend.doctor import access, addresses, backends, database, models, studio, webhooks
+from backend.doctor import access, addresses, backends, command, database, models, studio, webhooks
 from backend.doctor.api import Api
 from backend.doctor.finding import Finding
 from backend.samples import CONFIG
 from backend.settings import read
+from tests.backend import test_certificates
 from tests.backend.doctor import test_here, test_studio
 from tests.e2e.balancer import balancing
 from tests.e2e.label_studio import SECONDS, call, connect, create_project
@@ -33,6 +34,7 @@ COMMANDS = ("connecting",)  # modules with remedies of another command
 ELSEWHERE: Mapping[str, Callable[..., None]] = {  # what Label Studio has no part in, or its free edition never does
     access.SET_URL: test_studio.test_without_an_address_the_rest_is_skipped,
     access.TRY_URL: test_studio.test_nobody_at_the_address,
+    command.ONE_FILE: test_certificates.test_two_files_are_a_warning_of_doctor,
     backends.FROM_HERE: test_studio.test_a_model_that_label_studio_alone_reaches,
     studio.RIGHTS: test_studio.test_what_the_key_may_not_see_is_told,
     webhooks.REFUSED: test_studio.test_a_key_that_may_not_repair,
