@@ -14,7 +14,6 @@ from model.learning.content import NOTHING, changed, named
 from model.learning.guard import Marks
 from model.learning.objective import FitConfig, Shown
 from model.learning.resembling import closest, nearest
-from model.learning.scoring import frame_of
 from model.learning.search import WORTH, Study, better, fit_phrases, fit_settings
 from model.values import Lesson, Mask
 
@@ -47,7 +46,7 @@ def fit_known(study: Study, label: str, start: Lesson, pictures: Sequence[str]) 
     level, memory = study.level(label, start, pictures), study.memory
     if level >= POOR:
         return start
-    shown = [_shown(study, label, picture) for picture in pictures]
+    shown = [shown_in(study, label, picture) for picture in pictures]
     words = nearest(memory.plain, shown, memory.give_way)
     pairs = closest(memory.plain, [" ".join(pair) for pair in permutations(words[:PAIRED], 2)], shown, memory.give_way)
     choices = [replace(start, phrases=(phrase,)) for phrase in (*words[:TRIED], *pairs[:TRIED])]
@@ -58,7 +57,7 @@ def fit_words(study: Study, label: str, start: Lesson, pictures: Sequence[str]) 
     """The lesson with embeddings of the words of its first phrase, where they find the label better."""
     memory = study.memory
     (_, clause), *_ = clauses_of({label: memory.curriculum.labels[label]}, {label: start})
-    shown = [_shown(study, label, picture) for picture in pictures]
+    shown = [shown_in(study, label, picture) for picture in pictures]
     found = embeddings.fit(memory.plain, clause, shown, FitConfig(), memory.give_way)
     if not found.embeddings:
         return start
@@ -70,12 +69,13 @@ def fit_words(study: Study, label: str, start: Lesson, pictures: Sequence[str]) 
     return taught if gain >= WORTH else start
 
 
-def _shown(study: Study, label: str, picture: str) -> Shown:
-    seen = study.memory.seen(study.examples[picture])
-    wanted, frame = study.wanted[picture], frame_of(seen.size)
+def shown_in(study: Study, label: str, picture: str) -> Shown:
+    """A picture as annotators left it: what is wanted of a label, and the objects of the others."""
+    example, memory, wanted = study.examples[picture], study.memory, study.wanted[picture]
+    frame = memory.frame(example)
     others: Marks = {other: masks for other, masks in wanted.items() if other != label}
     mine = _union({label: wanted.get(label, ())}, frame)
-    return Shown(study.memory.latents(seen), mine, _union(others, frame) & ~mine)
+    return Shown(memory.latents(memory.seen(example)), mine, _union(others, frame) & ~mine)
 
 
 def _union(marks: Marks, frame: tuple[int, int]) -> Mask:

@@ -103,6 +103,7 @@ class Memory:
         self._replaying = Engine(remembering, engine.config, self._engine._cache)
         self.curriculum, self.give_way = curriculum, give_way
         self._seen: dict[str, Seen] = {}
+        self._frames: dict[str, tuple[int, int]] = {}
         self._readings: dict[tuple[object, ...], Reading] = {}
         self._shapes: dict[tuple[object, ...], tuple[tuple[Packed, ...], ...]] = {}
 
@@ -151,6 +152,14 @@ class Memory:
             self._remember(example, example.image())
         return self._seen[example.picture]
 
+    def frame(self, example: Example) -> tuple[int, int]:
+        """The frame (h, w) that masks of a picture are compared in: the whole one's, not that of its small copy.
+
+        The copy's sides are rounded, so its frame may differ by a row or a column. Raises BadImage.
+        """
+        self.seen(example)
+        return self._frames[example.picture]
+
     @property
     def plain(self) -> Sight:
         """The models under the preset that other texts are tried under."""
@@ -175,6 +184,7 @@ class Memory:
             return
         whole = self._engine.see(image)
         scale = SMALL / max(whole.size)
+        self._frames[example.picture] = frame_of(whole.size)
         small = image if scale >= 1 else _smaller(image, scale)
         embedding = replace(whole.embedding, size=(small.shape[0], small.shape[1]))
         self._seen[example.picture] = Seen(whole.key, small, embedding, whole.stretch)
@@ -187,7 +197,7 @@ class Memory:
         def shape() -> tuple[tuple[Packed, ...], ...]:
             self.give_way()
             seen, reading = self.seen(example), self._reading(example, label, bare)
-            sight, frame = reading.sight, frame_of(seen.size)
+            sight, frame = reading.sight, self.frame(example)
             located = [replace(each, sought=replace(each.sought, lesson=bare)) for each in reading.located]
             own = objects(sight, seen, located, reading.offered, self.give_way)
             chosen = exclusive([*own, *reading.rivals], sight.config.selection.overlap)[: len(own)]
