@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # Ctrl+C during an import ends the command without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backend import certificates
+from backend import __version__, certificates
 from backend.settings import Settings, read
 from model.errors import Misconfigured
+
+LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -50,7 +57,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
-    from backend.serving import Server
+    from backend.serving import Server  # gunicorn comes with it, which handles SIGINT once the port is open
 
     try:
         Server(settings, options.host or settings.host, settings.port if options.port is None else options.port).run()
@@ -60,12 +67,19 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: take a number from 0 to {LAST_PORT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m backend", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"anyword {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="answer Label Studio; settings come from ANYWORD_ variables")
     serve.add_argument("--host", help="address to listen on, in place of ANYWORD_HOST")
-    serve.add_argument("--port", type=int, help="port to listen on, in place of ANYWORD_PORT")
+    serve.add_argument("--port", type=_port, help="port to listen on, in place of ANYWORD_PORT")
     demo = commands.add_parser("demo", help="serve, send sample tasks, check the masks, write pictures and a page")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (default: %(default)s)")
     sync = commands.add_parser("sync", help="read annotations again through Label Studio's API, and say what was found")
@@ -122,4 +136,9 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    if sys.argv[1:2] != ["serve"]:  # the others clean up; gunicorn has a handler of its own
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.exit(main(sys.argv[1:], os.environ))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # as shells have it

@@ -16,7 +16,7 @@ from backend.prompting.parts import parts, whole
 from backend.prompting.prompts import Request
 from backend.watch import Watch
 from model.errors import AnywordError, Busy
-from model.lane import LATE, TIMELESS, Lane, Priority
+from model.lane import LATE, Lane, Priority
 from model.values import Answer, Image, Query
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Asked:
 
     `task` is its id as the log tells it. `request` has its query complete with the preset. `annotator` names whose
     newer prompt takes the place of this one, if anybody's. `until`: when nobody wants the answer any more. `context` is
-    of whoever works for the task alone. `begun`: when its picture began to be fetched.
+    of whoever works for the task alone.
     """
 
     task: str
@@ -42,7 +42,6 @@ class Asked:
     annotator: object
     until: float
     context: Context
-    begun: float = TIMELESS
 
     @property
     def query(self) -> Query:
@@ -57,23 +56,32 @@ class Asked:
         return Priority.PATIENT if self.query.clauses and self.query.preset != "fast" else Priority.INTERACTIVE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finder:
-    """Of one request: it has one place in the lane, unless tasks of a group that failed are tried alone."""
+    """Of one request: it has one place in the lane, unless tasks of a group that failed are tried alone.
+
+    When the server stops, a request that has begun still gets its first group done, so that it is not begun in vain.
+    Later groups are not reached. A `single` task that waits in the queue by then is refused: it is soon asked again.
+    """
 
     loader: Loader
     lane: Lane
     watch: Watch
+    single: bool
+    _begun: bool = False
     _turn: Lock = field(default_factory=Lock)
+    _beginning: Lock = field(default_factory=Lock)
 
     def finds(self, group: Sequence[Asked]) -> list[Find]:
         """How each of some tasks gets its answer. Those that ask the same of their pictures are answered together.
 
         Where that fails, each is tried alone: only the task that is to blame has no answer.
         """
-        alone: list[Find] = [partial(self._alone, asked) for asked in group]
-        if len(group) <= 1 or not _alike(group):
-            return alone
+        if not group:
+            return []
+        if len(group) == 1 or not _alike(group):
+            stays = self._begin()
+            return [partial(self._alone, asked, stays) for asked in group]
         with logs.about(task=",".join(asked.task for asked in group)):
             try:
                 return [partial(self._drawn, draw) for draw in self._together(group)]
@@ -82,9 +90,15 @@ class Finder:
             except Exception as error:  # the boundary of a group
                 trace = None if isinstance(error, AnywordError) else error
                 logger.warning("They fail together (%s): each is tried alone", type(error).__name__, exc_info=trace)
-                return alone
+                return [partial(self._alone, asked, True) for asked in group]
 
-    def _alone(self, asked: Asked) -> Answer:
+    def _begin(self) -> bool:
+        """Whether the next job is to be done even where the server stops before its turn."""
+        with self._beginning:
+            first, self._begun = not self._begun, True
+        return first and (not self.single or self.lane.stopping)
+
+    def _alone(self, asked: Asked, stays: bool) -> Answer:
         if not asked.query.clauses and not asked.query.hints:
             return Answer(())  # a pre-annotation for a config without labels
         engine = self.loader.wait(LOADING_PATIENCE, asked.query)
@@ -97,7 +111,7 @@ class Finder:
                 return [draw for part in asks for draw in engine.find_each([asked.image], part.query, give_way)]
 
         told = partial(asked.context.run, job)  # so that the lane's thread, too, knows which request it works for
-        draws = self.lane.run(told, asked.priority, asked.annotator, asked.until, asked.begun)
+        draws = self.lane.run(told, asked.priority, asked.annotator, asked.until, stays)
         return self._drawn(lambda: whole(asks, [draw() for draw in draws]))
 
     def _together(self, group: Sequence[Asked]) -> Sequence[Draw]:
@@ -107,14 +121,13 @@ class Finder:
         with self._turn:
             if time.monotonic() >= first.until:
                 raise Busy(LATE, retry_after=1)
-            queued = time.monotonic()
+            stays, queued = self._begin(), time.monotonic()
 
             def job() -> Sequence[Draw]:
                 with self.watch.together("segment", contexts, queued):
                     return engine.find_each(images, first.query, partial(self.lane.give_way, first.priority))
 
-            begun = min(asked.begun for asked in group)
-            return self.lane.run(partial(copy_context().run, job), first.priority, None, first.until, begun)
+            return self.lane.run(partial(copy_context().run, job), first.priority, None, first.until, stays)
 
     def _drawn(self, draw: Draw) -> Answer:
         """In the thread that wants the answer, while the lane goes on."""

@@ -10,7 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from backend.label_names import name_key, spoken_names, without_article
+from backend.bounds import check_config
+from backend.label_index import LabelIndex, index_of
+from backend.label_names import name_key, spoken_names
 from model.errors import Misconfigured
 
 MASK_TAGS = ("brushlabels", "brush", "bitmasklabels", "bitmask")
@@ -35,11 +37,6 @@ class Label:
     def spoken(self) -> tuple[str, ...]:
         """What to look for, each name once."""
         return tuple(dict.fromkeys(name for written in self.names for name in spoken_names(written)))
-
-    def is_called(self, text: str) -> bool:
-        """Whether `text` is one of the names, in upper or lower case, with or without its article."""
-        said = name_key(text)
-        return said in {key for name in self.names for key in (name_key(name), name_key(without_article(name)))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +82,13 @@ class LabelConfig:
     negatives: frozenset[str] = BACKGROUND_WORDS
 
     def label_called(self, text: str) -> Label | None:
-        """The label with this name or alias, in upper or lower case."""
-        return next((label for label in self.labels if label.is_called(text)), None)
+        """The label with this name or alias, in upper or lower case, with or without its article."""
+        return self.index.called(text)
+
+    @property
+    def index(self) -> LabelIndex:
+        """The labels by name."""
+        return index_of(self.labels)
 
     @property
     def foreground(self) -> tuple[Label, ...]:
@@ -136,6 +138,7 @@ def controls(xml: str) -> list[Element]:
 
 
 def _parse(xml: str) -> Element:
+    check_config(xml)
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
@@ -189,7 +192,12 @@ def _label(node: Element) -> Label:
     alias, shown = node.get("alias", ""), _shown(node)
     written = (shown, alias, *node.get("predicted_values", "").split(","))
     names = tuple(dict.fromkeys(name.strip() for name in written if name.strip()))
-    return Label(alias or shown, names, any(name.casefold() in BACKGROUND_WORDS for name in names))
+    return Label(alias or shown, names, any(_is_background(name) for name in names))
+
+
+def _is_background(name: str) -> bool:
+    """Whether a name says so: "Background", "the background", "class: background"."""
+    return {name_key(spoken) for spoken in spoken_names(name)} <= BACKGROUND_WORDS
 
 
 def _negatives(on_image: list[Element]) -> frozenset[str]:

@@ -92,7 +92,7 @@ class Predictions:
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
         ask = replace(ask, until=time.monotonic() + self.batch_deadline)
-        finder = Finder(self.loader, self.lane, self.watch)
+        finder = Finder(self.loader, self.lane, self.watch, single=len(ask.tasks) == 1)
         return batch.outcomes([self._story(task, ask, in_force) for task in ask.tasks], finder.finds)
 
     def _story(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
@@ -128,8 +128,7 @@ class Predictions:
             said = prompts.read(ask.context, ask.config, size)
             asked, turn = self._fused(said, task, ask, size)
             request = in_force.taught(asked, ask.config)
-        job = self._asked(task, image, request, turn, ask.until)
-        find = yield job if request.interactive else replace(job, begun=started)  # of a batch, what began is finished
+        find = yield self._asked(task, image, request, turn, ask.until)
         answer = find()
         answer = replace(answer, warnings=(*picture.notes, *answer.warnings))
         with self.watch.stage("encode"):

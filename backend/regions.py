@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -75,7 +76,8 @@ def message(answer: Answer, request: Request) -> str:
     absent = list(dict.fromkeys(finding.phrase.text for finding in answer.findings if not finding.present))
     looked_for = {finding.clause for finding in answer.findings} | {segment.clause for segment in answer.segments}
     clauses = () if request.query.hints else request.query.clauses  # of what was pointed at, a text picks the best
-    unclear = [clause.text for index, clause in enumerate(clauses) if index not in looked_for]
+    silent = [clause.text for index, clause in enumerate(clauses) if index not in looked_for]
+    unclear = [text for text in silent if not any(text[:LONGEST_QUOTE] in warning for warning in answer.warnings)]
     parts = [_count(found)] if found else []
     parts += [f"no {_quote(' or '.join(absent))} found in the picture"] if absent else []
     parts += [f'no thing is named in "{_quote("; ".join(unclear))}"'] if unclear else []
@@ -168,9 +170,19 @@ def _score(score: float) -> float:
 
 
 def _named(phrase: Phrase, config: LabelConfig) -> str | None:
-    """The label whose name the phrase ends in; of "light" and "traffic light" the longer one."""
-    named = [(len(_words(name)), label.value) for label in config.labels for name in label.names if _ends(phrase, name)]
-    return max(named, key=lambda item: item[0])[1] if named else None
+    """The label whose name the phrase ends in: of "light" and "traffic light" the longer one.
+
+    A name as it is written goes before what is left of one ("circle" before "circle [a]"). None where several labels
+    are called the same.
+    """
+    named = [
+        ((len(_words(name)), name in label.names), label.value)
+        for label in config.labels
+        for name in (*label.names, *label.spoken)
+        if _ends(phrase, name)
+    ]
+    best = {value for rank, value in named if rank == max(named)[0]}
+    return best.pop() if len(best) == 1 else None
 
 
 def _ends(phrase: Phrase, name: str) -> bool:
@@ -180,7 +192,8 @@ def _ends(phrase: Phrase, name: str) -> bool:
     return said[-len(words) : -1] == words[:-1]
 
 
-def _words(text: str) -> list[str]:
+@lru_cache(maxsize=4096)  # labels come again with every answer
+def _words(text: str) -> Sequence[str]:
     return re.findall(r"\w+", spoken(text, ()).casefold())
 
 

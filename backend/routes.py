@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import json
 from typing import Any
 
 from flask import Response, abort, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import MethodNotAllowed
 
-from backend import label_config, logs
+from backend import bounds, label_config, logs
 from backend.corrections.recording import Recorder
 from backend.events import Events
 from backend.openapi import description
@@ -65,8 +64,8 @@ class Service:
         body = self._body()
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
         config = label_config.read(schema)
-        unread = self._loader.left_out(pre_annotation(config).query.clauses)
-        self._journal.see(Project(str(body.get("project")), hostname, (*advice(schema), *unread)))
+        asked = pre_annotation(config).query.clauses
+        self._journal.see(Project(str(body.get("project")), hostname, advice(schema), asked))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
@@ -162,8 +161,10 @@ class Service:
         if not request.is_json:
             abort(415, f"Content type is {request.mimetype or 'missing'}, but has to be application/json")
         try:
-            body = json.loads(request.get_data())
-        except (ValueError, RecursionError):
+            body = bounds.loads(request.get_data())
+        except bounds.Exceeded as error:
+            abort(400, str(error))
+        except ValueError:
             abort(400, "The request is not valid JSON")
         if not isinstance(body, dict):
             abort(400, "The request has to be a JSON object")

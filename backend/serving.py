@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import time
@@ -12,12 +13,13 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from backend import logs
+from backend.master import STOPS, Master
 from backend.settings import Settings
+from backend.standin import Line
 from backend.store.sqlite_file import one_server
 from model.errors import Misconfigured
 
@@ -25,6 +27,8 @@ FINISHING = 100  # seconds that running requests have after SIGTERM: Label Studi
 HEARTBEAT = 120  # seconds without a sign of life after which gunicorn puts another worker in a worker's place; ours
 FLUSHING = 10  # seconds after those for the threads behind: the event under way, offers, the lease of learning; ours
 SILENT, ARRIVING = 10, 20  # seconds for a connection's first byte, and for a request's last; ours
+# heuristic: seconds in which a stopping server expects a request on a kept connection, or the first byte on a new one
+KEPT, NEW = 0.3, 1.0
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -39,6 +43,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.set("graceful_timeout", FINISHING)
         super().init_process()
 
+    def init_signals(self) -> None:
+        """Take signals from now on: the master blocks them while it forks, and they would meet its handlers.
+
+        A terminal sends SIGINT to every process of the server. The master decides what follows from it.
+        """
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
     def notify(self) -> None:
         """Give the sign of life, which a long prediction does not hold up; there is none where the models hang."""
         if not self.app.hangs:
@@ -46,8 +59,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """SIGTERM: finish what runs. No lock may be taken in here, so the app is told from the main loop."""
+        self._leave_early()
         super().handle_exit(sig, frame)
         self.method_queue.defer(self.app.stop)
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """SIGQUIT: end without waiting for requests."""
+        self._leave_early()
+        super().handle_quit(sig, frame)
+
+    def _leave_early(self) -> None:
+        """End at once while the app is imported: no request has begun. SystemExit would leave an import's traceback."""
+        if not self.booted:
+            os._exit(0)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Go on accepting connections while requests are finished: the app refuses what is new."""
@@ -56,11 +80,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a new connection take a thread with its first byte: gunicorn would wait for that in the thread."""
-        if conn.data_ready or conn.initialized or not self.alive:
+        if conn.data_ready or conn.initialized:
             super().enqueue_req(conn)
             return
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + SILENT
+        conn.timeout = time.monotonic() + (SILENT if self.alive else NEW)
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
@@ -83,20 +107,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until the last request is answered, then close the port: nobody is to wait in its queue."""
+        if self.app.line is not None:
+            self.app.line.take_over()
         super().run()
         for listener in self.sockets:
             listener.close()
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Look more often than once a second whether the last connection has ended, when the server stops."""
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, KEPT))
 
-class Master(Arbiter):  # type: ignore[misc]
-    """Gunicorn's first process, in which a second SIGTERM counts as SIGINT: it ends at once."""
-
-    _asked = False
-
-    def signal(self, sig: int, frame: object) -> None:
-        """Queue a signal; gunicorn calls this."""
-        again, self._asked = self._asked, self._asked or sig == signal.SIGTERM
-        super().signal(signal.SIGINT if again and sig == signal.SIGTERM else sig, frame)
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close idle connections soon; gunicorn calls this when it stops, and would keep them for 2 s."""
+        now = time.monotonic()
+        super()._cap_keepalive(min(deadline, now + KEPT))
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, now + NEW)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -105,8 +131,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._app: Flask | None = None
         self._database = settings.database
+        self.place = (host.strip("[]"), port)
+        self.line: Line | None = None  # from a worker to the stand-in before it
         self._chosen: dict[str, Any] = {
-            "bind": f"{host}:{port}",
             "workers": 1,  # one process owns the models
             "worker_class": Worker,
             "threads": settings.threads,
@@ -133,7 +160,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return app
 
     def run(self) -> None:
-        """Serve until a signal ends it. Raises Misconfigured where another server has the database's file."""
+        """Serve until a signal ends it.
+
+        Raises Misconfigured where the port cannot be opened, and where another server has the database's file.
+        """
         with one_server(self._database):
             Master(self).run()
 

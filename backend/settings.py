@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
+from backend import forms
 from backend.pictures import buckets
 from backend.pictures.addresses import reach_of
 from model.errors import Misconfigured
@@ -18,6 +19,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMATS = ("text", "json")
 FLOATS = ("float32", "bfloat16", "float16")
 WAYS = tuple(PRESETS)
+MOST_THREADS = 256
 
 
 def _either(choices: tuple[str, ...]) -> str:
@@ -26,6 +28,14 @@ def _either(choices: tuple[str, ...]) -> str:
 
 def _text(default: str, help: str, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": help, "choices": choices})
+
+
+def _address(help: str) -> Any:
+    return field(default="", metadata={"help": help, "check": forms.address})
+
+
+def _folder(help: str) -> Any:
+    return field(default="", metadata={"help": help, "check": forms.folder})
 
 
 def _secret(help: str, default: str = "") -> Any:
@@ -44,7 +54,7 @@ def _flag(default: bool, help: str) -> Any:
 class Settings:
     """What an operator may choose; the variable of `max_body_mb` is ANYWORD_MAX_BODY_MB."""
 
-    label_studio_url: str = _text("", "Address of Label Studio, for pictures with a relative address and for the key")
+    label_studio_url: str = _address("Address of Label Studio, for pictures with a relative address and for the key")
     label_studio_api_key: str = _secret("Key for fetching pictures from Label Studio: legacy or personal access token")
     image_hosts: str = _text(
         "public",
@@ -56,7 +66,7 @@ class Settings:
         "Places in cloud storage that are read directly, with the server's own cloud credentials, with commas: "
         "`s3://bucket/folder`, `gs://bucket`, `azure-blob://container`; others come through Label Studio",
     )
-    local_files_root: str = _text("", "Folder behind Label Studio's local files, where the server can read it directly")
+    local_files_root: str = _folder("Folder behind Label Studio's local files, where the server can read it directly")
     image_timeout: float = _number(10.0, "Seconds until fetching a picture is given up", 0.1, 90)
     max_image_mb: int = _number(64, "Largest picture file in MB", 1)
     max_image_megapixels: int = _number(100, "Largest picture in megapixels", 1, 178)  # Pillow's own limit
@@ -100,8 +110,10 @@ class Settings:
     basic_auth_password: str = _secret("Password that requests have to bring")
     host: str = _text("127.0.0.1", "Address to listen on")
     port: int = _number(9090, "Port to listen on", 0, 65535)
-    threads: int = _number(32, "Requests served at the same time", 2, 256)
-    queue_size: int = _number(8, "Predictions that may wait for the models", 1)
+    threads: int = _number(
+        32, "Requests served at the same time, more than the queue holds; a longer queue brings more", 2, MOST_THREADS
+    )
+    queue_size: int = _number(8, "Predictions that may wait for the models; fewer where there are few threads", 1)
     stall_seconds: float = _number(
         300.0, "Seconds that a job may hold the models without a step until `/health` says that they hang", 1
     )
@@ -120,11 +132,14 @@ def read(environ: Mapping[str, str]) -> Settings:
             raise Misconfigured(f"{name} is no setting{_suggestion(name, known)}")
     given = {name: environ[name] for name in known if environ.get(name, "")}
     values: dict[str, Any] = {known[name].name: _value(name, text, known[name]) for name, text in given.items()}
-    settings = Settings(**values)
+    settings = Settings(**(_room(values) | values))
     reach_of(settings.image_hosts)
     buckets.listed(settings.buckets)
     if bool(settings.basic_auth_user) != bool(settings.basic_auth_password):
         raise Misconfigured("ANYWORD_BASIC_AUTH_USER and ANYWORD_BASIC_AUTH_PASSWORD go together: set both or none")
+    if settings.threads <= settings.queue_size:
+        threads, queue = f"ANYWORD_THREADS is {settings.threads}", f"ANYWORD_QUEUE_SIZE, {settings.queue_size}"
+        raise Misconfigured(f"{threads}, but has to be larger than {queue}: whatever waits has a thread")
     return settings
 
 
@@ -137,6 +152,18 @@ def table() -> str:
     return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
 
 
+def _room(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults for the threads and the queue that leave threads for /health and webhooks while the queue is full.
+
+    They follow the one that is given; where both are, both count.
+    """
+    usual = Settings()
+    if "threads" in values:
+        return {"queue_size": min(usual.queue_size, values["threads"] - 1)}
+    spare = usual.threads - usual.queue_size
+    return {"threads": min(max(usual.threads, values.get("queue_size", 0) + spare), MOST_THREADS)}
+
+
 def _suggestion(name: str, known: Mapping[str, object]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
     return f"; did you mean {nearest[0]}?" if nearest else ""
@@ -146,8 +173,11 @@ def _value(name: str, text: str, setting: Field[Any]) -> str | bool | float:
     kind = get_type_hints(Settings)[setting.name]
     if kind is bool:
         return _truth(name, text)
+    if kind is str and not setting.repr:  # spaces may belong to a secret, the end of its file's line does not
+        return text.strip("\r\n")
     if kind is str:
-        return _choice(name, text, setting.metadata.get("choices", ()))
+        setting.metadata.get("check", forms.text)(name, text.strip())
+        return _choice(name, text.strip(), setting.metadata.get("choices", ()))
     return _within(name, text, kind, setting.metadata["range"])
 
 
@@ -158,9 +188,12 @@ def _truth(name: str, text: str) -> bool:
 
 
 def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
-    if choices and text not in choices:
-        raise Misconfigured(f"{name} is {text!r}, but has to be one of {', '.join(choices)}")
-    return text
+    if not choices:
+        return text
+    for choice in choices:
+        if choice.casefold() == text.casefold():
+            return choice
+    raise Misconfigured(f"{name} is {text!r}, but has to be one of {', '.join(choices)}")
 
 
 def _within(name: str, text: str, kind: type[float], bounds: tuple[float, float]) -> float:

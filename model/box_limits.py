@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from model.values import Box, Hint, Mask
 
 SLACK = 0.1  # of a box's side, by which a mask may pass it: people draw boxes a little too tight
 LEAST_SLACK = 2.0  # pixels
+TOUCHED = 0.49  # of a cell: logits whose cell the limits overlap stay, also those of a box thinner than a cell
 WHOLE = 0.97  # heuristic: share of the picture from which the mask of a click is rarely one object
-NOTHING_INSIDE = "nothing found inside the box: draw it more closely around the object, or click on the object"
+NOTHING_INSIDE = "no object found inside the box: draw it more closely around the object, or click on the object"
 NEARLY_WHOLE = (
     "the mask covers nearly the whole picture: draw a box around the object, or Alt+click what does not belong to it"
 )
@@ -52,8 +54,27 @@ def inside(logits: NDArray[np.float32], limits: Box | None, size: tuple[int, int
     """
     if limits is None:
         return logits
-    outside = ~box_mask(limits, (logits.shape[0], logits.shape[1]), (max(size), max(size)))
+    touched = grown(limits, (), 0.0, TOUCHED * _span(limits, max(size) / max(logits.shape)))
+    outside = ~box_mask(touched, (logits.shape[0], logits.shape[1]), (max(size), max(size)))
     return np.where(outside & (logits > 0), -logits, logits) if (logits[outside] > 0).any() else logits
+
+
+def _span(box: Box, side: float) -> float:
+    """How long a square of the picture's grid is along a turned box's axes."""
+    angle = np.deg2rad(box.rotation)
+    return float(side * (abs(np.cos(angle)) + abs(np.sin(angle))))
+
+
+def within(hint: Hint, size: tuple[int, int]) -> Hint:
+    """The hint with the mask that it refines cut to its limits, and without it where the box has left it behind.
+
+    An annotator may drag or resize a box between two requests.
+    """
+    limits = limits_of(hint, size)
+    if hint.previous is None or limits is None:
+        return hint
+    previous = inside(hint.previous, limits, size)
+    return replace(hint, previous=previous if (previous > 0).any() else None)
 
 
 def remark_on(hint: Hint) -> Callable[[Mask], str]:

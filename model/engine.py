@@ -119,8 +119,14 @@ class Engine:
         return self._wordings(query)[0]
 
     def left_out(self, clauses: Sequence[Clause]) -> tuple[str, ...]:
-        """Why some of these clauses cannot be looked for, in words for an annotator; asks no network."""
-        return self._worded(clauses)[1]
+        """Why some of these clauses cannot be looked for, in words for an annotator; asks no network.
+
+        No tokenizer makes more pieces than bytes, so short names fit: a thousand of them are not parsed for this.
+        """
+        room = self.models.backbone.max_tokens - len(self.config.template)
+        known = frozenset(self.models.backbone.words)
+        spoken = [normalised(clause, known) for clause in clauses]
+        return self._worded([each for each in spoken if not each.name or len(each.text.encode()) > room])[1]
 
     def _check(self, image: Image, query: Query) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
@@ -141,7 +147,8 @@ class Engine:
     def _worded(self, clauses: Sequence[Clause]) -> tuple[tuple[Wording, ...], tuple[str, ...]]:
         """InvSeg parts classes from each other, so there labels share a text; else each clause has its own."""
         parser, backbone, template = self.models.parser, self.models.backbone, self.config.template
-        spoken = [normalised(clause, backbone.words) for clause in clauses]
+        known = frozenset(backbone.words)  # a text encoder has tens of thousands
+        spoken = [normalised(clause, known) for clause in clauses]
         if self.config.inversion.objective == "clustering" and all(clause.name for clause in clauses):
             return joint_wordings(spoken, parser, backbone, template)
         return word_what_can_be(spoken, parser, backbone, template)

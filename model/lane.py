@@ -57,6 +57,7 @@ class _Entry:
     job: Callable[[], Any] = field(compare=False)
     key: object = field(compare=False)
     until: float = field(compare=False)
+    stays: bool = field(compare=False)
     outcome: Future[Any] = field(compare=False)
 
     def work(self) -> None:
@@ -85,11 +86,9 @@ class Lane:
         self._newest: dict[object, int] = {}  # of each key that waits or runs, the number of its last job
         self._numbers = count()
         self._changed = threading.Condition()
-        self._closed, self._ended = False, False
+        self._stopping, self._closed, self._ended = False, False, False
         self._job_seconds = 1.0
         self._moved = time.monotonic()  # when the running job began, or came to its last step
-        self._stopped_at = TIMELESS  # when new work began to be turned away
-        self._ending = False
         self._busy, self._busy_since = 0.0, 0.0  # seconds of earlier work; when the present work began
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
@@ -107,8 +106,8 @@ class Lane:
 
     @property
     def stopping(self) -> bool:
-        """Whether jobs are turned away for good."""
-        return self._closed
+        """Whether new jobs are turned away for good."""
+        return self._stopping
 
     @property
     def trouble(self) -> str:
@@ -127,26 +126,20 @@ class Lane:
         return "".join(traceback.format_stack(frame)) if frame else ""
 
     def run(
-        self,
-        job: Callable[[], T],
-        priority: Priority,
-        key: object = None,
-        until: float = TIMELESS,
-        begun: float = TIMELESS,
+        self, job: Callable[[], T], priority: Priority, key: object = None, until: float = TIMELESS, stays: bool = False
     ) -> T:
         """Wait for the job's turn and return its result, or raise what it raised.
 
-        `key` names what the job is about, such as one annotator's task: a newer job with that key takes the place of
-        an older one, whether that waits or runs and gives way. `until`: when nobody wants the result any more, by the
-        monotonic clock; `begun`: when work for it began elsewhere: what began before the lane stopped is finished.
-        Raises Superseded for the older one, and for a prefetch as soon as anything more urgent wants
-        to run; Busy when the queue is full, the lane is closed, a job hangs, or at `until`, at the job's next step.
+        `key`: what the job is about, such as one annotator's task; a newer job with it replaces an older one. `until`:
+        when nobody wants the result any more. `stays`: run it even where the lane is stopped before its turn. Raises
+        Superseded for the older job, and for a prefetch as soon as anything more urgent waits; Busy when the queue is
+        full, the lane is closed, a job hangs, or at `until`, at the job's next step.
         """
         outcome: Future[T] = Future()
         with self._changed:
-            entry = _Entry(priority, next(self._numbers), job, key, until, outcome)
+            entry = _Entry(priority, next(self._numbers), job, key, until, stays, outcome)
             self._make_room(entry)
-            self._admit(entry, begun)
+            self._admit(entry)
             heapq.heappush(self._waiting, entry)
             if key is not None:
                 self._newest[key] = entry.number
@@ -171,19 +164,22 @@ class Lane:
     def wait_idle(self, seconds: float) -> bool:
         """Wait until a prefetch could run, at most for some seconds; whether that came about."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._closed and not self._occupied(), seconds)
+            return self._changed.wait_for(lambda: not self._stopping and not self._occupied(), seconds)
 
     def stop(self) -> None:
-        """Turn away what waits and what comes; what runs, or began before, is finished unless it is only background."""
+        """Refuse waiting and new jobs, except those that stay; finish the running one, except prefetch and learning."""
         with self._changed:
-            self._stopped_at = min(self._stopped_at, time.monotonic())
-            self._closed = True
-            self.turn_away(STOPPING, retry_after=10)
+            self._stopping = True
+            self.turn_away(STOPPING, retry_after=10, unless=lambda entry: entry.stays)
 
-    def turn_away(self, reason: str, retry_after: int = STALLED_RETRY) -> None:
-        """Let nobody who waits wait any longer; they may ask again after some seconds."""
+    def turn_away(
+        self, reason: str, retry_after: int = STALLED_RETRY, unless: Callable[[_Entry], bool] = lambda _: False
+    ) -> None:
+        """Refuse the waiting jobs; callers may ask again after some seconds."""
         with self._changed:
-            abandoned, self._waiting = self._waiting, []
+            abandoned = [entry for entry in self._waiting if not unless(entry)]
+            self._waiting = [entry for entry in self._waiting if unless(entry)]
+            heapq.heapify(self._waiting)
             for entry in abandoned:
                 self._forget(entry)
             self._changed.notify_all()
@@ -193,8 +189,8 @@ class Lane:
     def close(self) -> None:
         """Finish the running job, turn the waiting ones away, and end the thread."""
         with self._changed:
-            self._ending = True
-        self.stop()
+            self._stopping = self._closed = True
+            self.turn_away(STOPPING, retry_after=10)
         self._thread.join()
 
     # Who may wait
@@ -208,8 +204,8 @@ class Lane:
         heapq.heapify(kept)
         self._waiting = kept
 
-    def _admit(self, entry: _Entry, begun: float) -> None:
-        if self._closed and (begun >= self._stopped_at or self._ending):
+    def _admit(self, entry: _Entry) -> None:
+        if self._closed or (self._stopping and not entry.stays):
             raise Busy(STOPPING, retry_after=10)
         if trouble := self.trouble:
             raise Busy(trouble, STALLED_RETRY)
@@ -227,7 +223,7 @@ class Lane:
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
                 self._forget(entry)
-                entry.refuse(_late())
+                entry.refuse(Busy(LATE, retry_after=1))
 
     def _occupied(self) -> bool:
         """Whether anything runs or waits that is more urgent than a prefetch."""
@@ -236,10 +232,10 @@ class Lane:
     def _check_wanted(self) -> None:
         running = self._running[-1]
         with self._changed:
-            if self._closed and running.priority >= Priority.PREFETCH:
+            if self._stopping and running.priority >= Priority.PREFETCH:
                 raise Busy(STOPPING, retry_after=10)
             if time.monotonic() > running.until:
-                raise _late()
+                raise Busy(LATE, retry_after=1)
             newer = running.key is not None and self._newest.get(running.key) != running.number
             if newer or (running.priority is Priority.PREFETCH and self._occupied()):
                 raise _superseded()
@@ -281,8 +277,8 @@ class Lane:
 
     def _next(self) -> _Entry | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ending)
-            return None if self._ending else self._start()
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            return None if self._closed else self._start()
 
     def _start(self) -> _Entry:
         entry = heapq.heappop(self._waiting)
@@ -296,10 +292,6 @@ class Lane:
 def _supersedes(newer: _Entry, older: _Entry) -> bool:
     dropped = older.priority is Priority.PREFETCH and newer.priority < Priority.PREFETCH
     return dropped or (newer.key is not None and newer.key == older.key)
-
-
-def _late() -> Busy:
-    return Busy(LATE, retry_after=1)
 
 
 def _superseded() -> Superseded:

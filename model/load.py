@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import transformers
 
 from model.adapters import profile
+from model.adapters.hub import located
 from model.adapters.sam import load_sam
 from model.cache import Cache
 from model.config import CACHE_BYTES, EngineConfig, overridden
@@ -52,6 +53,7 @@ def load_engines(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Iterator
     """
     transformers.utils.logging.disable_progress_bar()
     device, dtype = device_named(paths.device), _dtype(paths.dtype)
+    paths = _located(paths)
     measured, cache = profile.find(_backbone(paths)), Cache(cache_bytes)
     plain = EngineConfig(cache_bytes=cache_bytes, presences=measured.presences)
     config = overridden(plain, measured.constants)
@@ -108,6 +110,12 @@ def quiet() -> None:
 
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
+
+
+def _located(paths: EnginePaths) -> EnginePaths:
+    """With folders in place of hub names that are on this machine while the hub is out of reach."""
+    roles = ("backbone", "segmenter", "proposer", "clip")
+    return replace(paths, **{role: located(getattr(paths, role)) for role in roles})
 
 
 def device_named(name: str) -> torch.device:

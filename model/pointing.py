@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.box_limits import clipped, inside, limits_of, remark_on
+from model.box_limits import clipped, inside, limits_of, remark_on, within
 from model.correction import obedient, refined
 from model.hints import hint_channels, hint_prompts, marks, merged
 from model.locating import Located
@@ -28,6 +28,7 @@ UNSURE = 0.5  # heuristic: SAM's estimate of its IoU; below it the mask of a box
 
 def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> list[Sketch]:
     """Ask SAM for each hint; where text came along, it says which of SAM's candidates is meant."""
+    hints = [within(hint, seen.size) for hint in hints]
     asked = [hint_prompts(hint, seen.size) for hint in hints]
     answers = iter(sight.models.segmenter.decode(seen.embedding, [prompt for each in asked for prompt in each]))
     sheet, sketches = sheet_of(sight, seen), []

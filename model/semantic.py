@@ -17,6 +17,7 @@ from model.inversion import GiveWay
 from model.refine import refine
 from model.sight import BACKGROUND, classes_of
 from model.syntax import bind, brightest
+from model.text.normalize import spoken
 from model.values import Image, Query
 
 
@@ -61,7 +62,9 @@ def label(
 def _labelled(
     engine: Engine, image: Image, classes: Sequence[str], background: Background, give_way: GiveWay
 ) -> LabelMap:
-    wording = class_wording(classes, engine.models.parser, engine.models.backbone, engine.config.template)
+    models, known = engine.models, frozenset(engine.models.backbone.words)
+    read = [spoken(name, known) for name in classes]
+    wording = class_wording(read, models.parser, models.backbone, engine.config.template)
     seen = engine.see(image)
     attention = engine.attend(seen, wording, give_way)
     competing = classes_of(wording) if background.rule == "class" else wording.sought

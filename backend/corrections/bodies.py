@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from backend import bounds
+
 KEY = b'"rle"'
 OPENING = re.compile(rb"\s*:\s*\[")
 SPACE, DIGITS = b" \t\r\n", b"0123456789,"
@@ -50,10 +52,7 @@ def read(raw: bytes) -> Body:
             pieces += [raw[at : start - 1], str(len(codes)).encode()]
             codes.append(numbers)
             at = end + 1
-    try:
-        document = json.loads(b"".join([*pieces, raw[at:]]))
-    except RecursionError as error:
-        raise ValueError("The request is nested too deeply") from error
+    document = bounds.loads(b"".join([*pieces, raw[at:]]))
     if not isinstance(document, dict):
         raise ValueError("The request has to be a JSON object")
     return Body(document, tuple(codes))

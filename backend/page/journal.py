@@ -11,7 +11,7 @@ from backend.page.sketch import Sketch, sketch_of
 from backend.problems import Problem
 from backend.prompting.prompts import Request
 from model.errors import Superseded
-from model.values import Answer, Image
+from model.values import Answer, Clause, Image
 
 REQUESTS, FAILURES, PROJECTS = 30, 20, 50
 SKETCH_BYTES = 8_000_000  # of all sketches together
@@ -60,11 +60,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project that was connected: its id, its server, and what its labelling config could do better."""
+    """A project that was connected: its id, its server, and what its labelling config could do better.
+
+    `asked` is what a pre-annotation looks for; whether the models can read all of it they say once they are loaded.
+    """
 
     project: str
     hostname: str
     advice: tuple[str, ...] = ()
+    asked: tuple[Clause, ...] = ()
     when: float = field(default_factory=time.time)
 
 

@@ -28,10 +28,7 @@ def read_strokes(item: Item, labels: Sequence[str], config: LabelConfig, size: t
     """
     check_upright(item)
     value, positive = value_of(item), is_positive(item, labels, config)
-    if "rle" in value:
-        lines = middle_lines(rle.decode(value["rle"], size))
-    else:
-        lines = _around(value, size) if _closed(value) else (_thinned(_line(value, size, rim=0.5)),)
+    lines = middle_lines(rle.decode(value["rle"], size)) if "rle" in value else _lines(value, size)
     if not lines:
         raise BadQuery("the stroke is empty; draw it over the object")
     return tuple(Stroke(line, positive) for line in lines)
@@ -83,9 +80,13 @@ def _distance(one: Corner, other: Corner) -> float:
     return float(np.hypot(one[0] - other[0], one[1] - other[1]))
 
 
-def _around(value: Mapping[str, Any], size: tuple[int, int]) -> tuple[tuple[Corner, ...], ...]:
-    """Lines along the middle of what a closed line goes round."""
-    return middle_lines(polygon_mask(np.array(_line(value, size, rim=0.0)), size))
+def _lines(value: Mapping[str, Any], size: tuple[int, int]) -> tuple[tuple[Corner, ...], ...]:
+    """Lines along the middle of what a closed line goes round.
+
+    An open line is its own, and so is a closed one too thin to go round any pixel's centre.
+    """
+    inside = middle_lines(polygon_mask(np.array(_line(value, size, rim=0.0)), size)) if _closed(value) else ()
+    return inside or (_thinned(_line(value, size, rim=0.5)),)
 
 
 def _line(value: Mapping[str, Any], size: tuple[int, int], rim: float) -> list[Corner]:

@@ -67,9 +67,7 @@ def clauses_of(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]
     words = len(text.split())
     if words > MAX_WORDS:
         raise BadQuery(f"the text has {words} words; ask for less at once, {MAX_WORDS} words at most")
-    own = [re.escape(clean(name)) for label in config.labels for name in label.names if ";" in clean(name)]
-    uncut = "|".join([*sorted(own, key=len, reverse=True), r"[^;\n]"])
-    pieces = [found.group().strip() for found in re.finditer(f"(?:{uncut})+", clean(text), re.IGNORECASE)]
+    pieces = [found.group().strip() for found in config.index.pieces.finditer(clean(text))]
     return [clause for piece in pieces if piece for clause in _clauses(piece, config)]
 
 
@@ -82,12 +80,12 @@ def _clauses(piece: str, config: LabelConfig) -> list[tuple[Clause, str | None]]
     whole = config.label_called(piece)
     if whole is not None:
         return _named(piece, whole)
-    colons = [found.start() for found in re.finditer(":", piece)]
+    colons = [found.start() for found in re.finditer(":", piece[: config.index.longest + 1])]
     named = ((config.label_called(piece[:at]), piece[:at], piece[at + 1 :].strip()) for at in reversed(colons))
     label, called, description = next((each for each in named if each[0] is not None), (None, "", ""))
     if label is None:
         return [(Clause(piece), None)]
-    if not description or label.is_called(description):
+    if not description or config.label_called(description) is label:
         return _named(description or called, label)
     return [(Clause(description), label.value)]
 

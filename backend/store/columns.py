@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Text
 from sqlalchemy.types import TypeDecorator
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Words(TypeDecorator[str]):
@@ -41,4 +44,4 @@ class Moment(TypeDecorator[datetime]):
 
 def storable(text: str) -> str:
     """Replace what neither database stores: NUL and surrogates without their other half."""
-    return "".join("\ufffd" if letter == "\0" or "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    return UNSTORABLE.sub("\ufffd", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -49,16 +48,29 @@ def read_official(path: Path) -> SamModel:
     """
     if not path.is_file():
         raise Misconfigured(f"No SAM checkpoint at '{path}': there is no such file.")
-    try:
-        mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped into memory
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise Misconfigured(f"'{path}' cannot be read as a PyTorch checkpoint: {error}") from error
+    state = _state(path)
     if not isinstance(state, dict) or "image_encoder.pos_embed" not in state:
         raise Misconfigured(f"'{path}' holds no SAM: expected the official names, such as image_encoder.pos_embed.")
+    try:
+        config, tensors = geometry(state), renamed(state)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, ValueError) as error:
+        raise Misconfigured(f"'{path}' is no SAM of known geometry ({type(error).__name__}: {error}).") from error
     with torch.device("meta"):
-        model = SamModel(geometry(state))
-    return _filled(model, renamed(state), path)
+        model = SamModel(config)
+    return _filled(model, tensors, path)
+
+
+def _state(path: Path) -> object:
+    try:
+        mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped into memory
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except MemoryError:
+        raise
+    except OSError as error:
+        raise Misconfigured(f"'{path}' cannot be read: {error.strerror}.") from error
+    except Exception as error:  # the unpickler lets pass whatever the bytes bring about, and explains it in 40 lines
+        trouble = "the file is damaged, or something else. Download it again"
+        raise Misconfigured(f"'{path}' cannot be read as a PyTorch checkpoint: {trouble}.") from error
 
 
 def renamed(state: State) -> State:

@@ -20,7 +20,7 @@ from backend.page.journal import Journal
 from backend.settings import Settings
 from model.values import Mask
 
-SETTINGS = Settings(image_timeout=1.0, max_body_mb=1, max_image_megapixels=1)
+SETTINGS = Settings(max_body_mb=1, max_image_megapixels=1)
 VERSION = model_version(SETTINGS)  # without labels
 OPEN: list[Flask] = []  # conftest.py closes them
 

@@ -82,7 +82,7 @@ def test_ready_follows_the_loading_of_the_engine() -> None:
     go = threading.Event()
 
     def load() -> Engine:
-        assert go.wait(5)
+        assert go.wait(60)
         return ColourEngine()
 
     client = opened(SETTINGS, load=load).test_client()
@@ -299,14 +299,14 @@ def test_a_full_queue_is_a_503_with_the_time_to_come_back() -> None:
     application = client.application
     threads = [threading.Thread(target=ask, args=(application.test_client(), number)) for number in (2, 3)]
     threads[0].start()
-    assert engine.started.wait(5)
+    assert engine.started.wait(60)
     threads[1].start()
     while "anyword_queue_depth 1.0" not in client.get("/metrics").get_data(as_text=True):
         pass
     response = ask(client)
     engine.go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert response.status.startswith("503 1 requests are waiting already")
     assert int(response.headers["Retry-After"]) >= 1
     assert ask(client).status_code == 200
@@ -324,7 +324,7 @@ class Waiting(ColourEngine):
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
         self.started.set()
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         return super().segment(image, query, give_way)
 
 
@@ -353,9 +353,9 @@ def test_a_click_is_answered_between_the_steps_of_a_batch() -> None:
     other = client.application.test_client()
     batch = threading.Thread(target=other.post, args=("/predict",), kwargs={"json": calls.predict([calls.task()])})
     batch.start()
-    assert engine.started.wait(5)
+    assert engine.started.wait(60)
     assert len(results(ask(client))) == 1
-    batch.join(5)
+    batch.join(60)
     assert not batch.is_alive()
 
 

@@ -223,7 +223,7 @@ def test_a_batch_has_one_place_before_the_models_and_leaves_the_queue_to_others(
     other = client.application.test_client()
     clicking = threading.Thread(target=lambda: answers.extend(ask(other, plain(99), context=calls.point(25, 25))))
     assert all(ask(client, *on(site, 2 * TOGETHER)))
-    clicking.join(20)
+    clicking.join(60)
     assert len(masks(answers[0])) == 1, "the click is not turned away"
 
 
@@ -241,7 +241,7 @@ def test_the_order_is_kept_where_a_later_group_is_first(site: Site) -> None:
     first = site.routes["/0"]
 
     def late(seen: Seen) -> Reply:
-        assert answered.wait(20)
+        assert answered.wait(60)
         return first(seen)
 
     site.routes["/0"] = late
@@ -264,7 +264,7 @@ def test_nothing_is_begun_that_comes_too_late(site: Site, monkeypatch: pytest.Mo
 
     def before(call: int) -> None:
         """The third group is fetched when the time is over."""
-        assert call == 1 or fetched.wait(20)
+        assert call == 1 or fetched.wait(60)
         clock.append(clock[-1] + 6.0)
 
     site.routes[f"/{3 * TOGETHER - 1}"] = served

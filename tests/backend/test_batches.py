@@ -70,8 +70,8 @@ def test_a_click_is_answered_while_a_batch_goes_on() -> None:
 
     running = threading.Thread(target=batch)
     running.start()
-    assert engine.begun.wait(10)
+    assert engine.begun.wait(60)
     [answer] = results(client.post("/predict", json=predict([task(4)], context=point(25, 25))))
-    running.join(10)
+    running.join(60)
     assert masks(answer)[0].any()
     assert reached == [True, True, True]

@@ -49,17 +49,17 @@ def test_a_click_is_answered_while_the_masks_of_others_are_drawn(count: int) -> 
 
     def wait(_: Image) -> None:
         drawing.set()
-        assert clicked.wait(20)
+        assert clicked.wait(60)
 
     client = client_of(Drawing(before=wait))
     tasks = calls.predict([calls.task(number) for number in range(1, count + 1)])
     other = client.application.test_client()
     batch = threading.Thread(target=lambda: answers.extend(results(other.post("/predict", json=tasks))))
     batch.start()
-    assert drawing.wait(20)
+    assert drawing.wait(60)
     [click] = results(client.post("/predict", json=calls.predict([calls.task(99)], context=calls.point(25, 25))))
     clicked.set()
-    batch.join(20)
+    batch.join(60)
     assert len(masks(click)) == 1
     assert [len(masks(answer)) for answer in answers] == [2] * count
 

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from tests.backend.site import PNG, Answer, Seen, Site, redirect, serving
 
 KEY = "0123456789abcdef"
 MEGABYTES = 2  # that a picture may have
-SECONDS = 1.0  # that it may take; half of it was too little once on a busy machine
+PATIENT = 60.0  # seconds that it may take: a busy machine is slow, and a hostile file has to be refused for what it is
+LIMITS = (1.0, 5.0, 25.0)  # seconds for servers that never end; the first in which this machine brings the headers
 PRIVATE = "is at a private address; add {} to ANYWORD_IMAGE_HOSTS to allow it"
 SPECIAL = "is at a link-local, reserved or metadata address; only its number in ANYWORD_IMAGE_HOSTS would allow it"
 UNREADABLE = "image: the address cannot be read"
@@ -43,17 +44,31 @@ ASKED = MISSING + ", and Label Studio does not give it: 404 from {{own}}/data/lo
 class Scene:
     """An app whose Label Studio is `own`; `other` is a web server that is listed by its name, but not by its number."""
 
+    settings: Settings
     client: FlaskClient
     own: Site
     other: Site
     mutter: str
 
-    def told(self, url: str) -> str:
+    def told(self, url: str, client: FlaskClient | None = None) -> str:
         """What the annotator reads who asks for a red thing in this picture, which has none."""
         request = calls.predict([calls.task(url=self.filled(url))], context=calls.text("red"))
-        [prediction] = results(self.client.post("/predict", json=request))
+        [prediction] = results((client or self.client).post("/predict", json=request))
         assert masks(prediction) == []
         return status_text(prediction)
+
+    def check_given_up(self, url: str, said: str) -> None:
+        """Ask for a picture that never ends.
+
+        `said` names the limit as {limit}. A busy machine may not bring the headers in time: then the next limit counts.
+        """
+        for seconds in LIMITS:
+            client = client_of(ColourEngine(), replace(self.settings, image_timeout=seconds))
+            told, limit = self.told(url, client), f"{seconds:g} s"
+            if told == self.filled(said.replace("{limit}", limit)):
+                return
+            assert told == self.filled(f"image: no answer from {url} within {limit}")
+        pytest.fail(f"no headers within {limit}")
 
     def filled(self, text: str) -> str:
         """With the addresses of the servers in place of their names."""
@@ -87,11 +102,11 @@ def app(root: Path) -> Iterator[Scene]:
             label_studio_url=own.url,
             label_studio_api_key=KEY,
             image_hosts="public, localhost",
-            image_timeout=SECONDS,
+            image_timeout=PATIENT,
             max_image_mb=MEGABYTES,
             local_files_root=str(root),
         )
-        yield Scene(client_of(ColourEngine(), settings), own, other, mutter)
+        yield Scene(settings, client_of(ColourEngine(), settings), own, other, mutter)
 
 
 @pytest.fixture
@@ -135,7 +150,6 @@ def packed(_: Seen) -> Answer:
     ("answer", "said"),
     [
         pytest.param(endless, "{own}/a.png is larger than 2 MB", id="endless"),
-        pytest.param(dripping, "{own}/a.png took longer than 1 s", id="dripping"),
         pytest.param(
             lambda _: (200, {"Content-Length": "99999999999"}, PNG), "{own}/a.png is larger than 2 MB", id="long"
         ),
@@ -161,15 +175,17 @@ def test_an_answer_beyond_all_limits_is_refused(scene: Scene, answer: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("url", "said"),
     [
-        ("/headers", "image: no answer from {mutter}/headers within 1 s"),
-        ("/continue", "image: no answer from {mutter}/continue within 1 s"),
-        ("/chunks", "image: {mutter}/chunks took longer than 1 s"),
+        ("{mutter}/headers", "image: no answer from {mutter}/headers within {limit}"),
+        ("{mutter}/continue", "image: no answer from {mutter}/continue within {limit}"),
+        ("{mutter}/chunks", "image: {mutter}/chunks took longer than {limit}"),
+        ("{own}/drip.png", "image: {own}/drip.png took longer than {limit}"),
     ],
 )
-def test_a_server_that_mutters_for_ever_is_given_up(scene: Scene, path: str, said: str) -> None:
-    assert scene.told(f"{{mutter}}{path}") == scene.filled(said)
+def test_a_server_that_never_ends_is_given_up(scene: Scene, url: str, said: str) -> None:
+    scene.own.routes["/drip.png"] = dripping
+    scene.check_given_up(url, said)
 
 
 @pytest.mark.parametrize(

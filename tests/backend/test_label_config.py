@@ -147,6 +147,15 @@ def test_the_same_config_is_read_once() -> None:
     assert label_config.read(A) is label_config.read(A)
 
 
+@pytest.mark.parametrize(
+    "name", ["background", "The Background!", "class: background", "ｎｅｇａｔｉｖｅ", "[negative]"]
+)
+def test_a_background_is_known_however_it_is_written(name: str) -> None:
+    config = label_config.read(C.replace('value="Dog"', f'value="{name}"'))
+    assert [label.value for label in config.foreground] == ["Traffic light"]
+    assert name.casefold() in config.negatives
+
+
 def test_the_content_of_a_label_is_its_value() -> None:
     written = '<Label>Cat</Label><Label>\n  a big cat </Label><Label value="Dog"'
     labels = label_config.read(C.replace('<Label value="Dog"', written)).labels

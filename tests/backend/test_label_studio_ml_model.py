@@ -89,7 +89,7 @@ def test_a_failed_engine_is_told_in_place_of_a_version() -> None:
 
     predictions: Predictions = opened(Settings(), load).extensions["anyword"]
     with pytest.raises(Misconfigured):
-        predictions.loader.wait(5)
+        predictions.loader.wait(60)
     with pytest.raises(Misconfigured, match="no such checkpoint"):
         official_runner.version(predictions, "1")
 

@@ -26,7 +26,7 @@ class Steps:
 
     def __call__(self) -> Iterator[Engine]:
         yield FIRST
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         if self.error:
             raise self.error
         yield WHOLE
@@ -35,7 +35,7 @@ class Steps:
 def test_gives_the_engine_once_it_is_there() -> None:
     engine = ColourEngine()
     loader = Loader(lambda: engine)
-    assert loader.wait(5) is loader.wait(5, CLICK) is engine
+    assert loader.wait(60) is loader.wait(60, CLICK) is engine
     assert loader.loaded
     assert not loader.failure
     assert not loader.progress
@@ -45,7 +45,7 @@ def test_is_busy_while_the_engine_loads() -> None:
     go = threading.Event()
 
     def load() -> Engine:
-        assert go.wait(5)
+        assert go.wait(60)
         return ColourEngine()
 
     loader = Loader(load)
@@ -55,19 +55,19 @@ def test_is_busy_while_the_engine_loads() -> None:
         with pytest.raises(Busy, match="still loading"):
             loader.wait(0, query)
     go.set()
-    loader.wait(5)
+    loader.wait(60)
 
 
 def test_what_has_no_text_is_for_the_first_engine_until_the_whole_one_is_there() -> None:
     steps = Steps()
     loader = Loader(steps)
-    assert loader.wait(5, CLICK) is FIRST
+    assert loader.wait(60, CLICK) is FIRST
     assert (loader.loaded, loader.progress) == (False, CLICKS_ONLY)
     for query in (None, TEXT, BOTH, Query()):
         with pytest.raises(Busy, match="still loading"):
             loader.wait(0, query)
     steps.go.set()
-    assert loader.wait(5, TEXT) is loader.wait(0, CLICK) is WHOLE
+    assert loader.wait(60, TEXT) is loader.wait(0, CLICK) is WHOLE
     assert (loader.loaded, loader.progress) == (True, "")
 
 
@@ -84,7 +84,7 @@ def test_tells_why_loading_failed(error: Exception, told: str, first: bool, capl
     loader = Loader(steps if first else load)
     for query in (None, CLICK):
         with pytest.raises(Misconfigured, match=told):
-            loader.wait(5, query)
+            loader.wait(60, query)
     assert (loader.loaded, loader.progress) == (False, "")
     assert told in loader.failure
     assert "secret" not in loader.failure
@@ -130,7 +130,7 @@ def test_a_text_that_waits_for_the_other_models_is_answered_by_them() -> None:
     results(client.post("/predict", json=calls.predict([calls.task(2)], context=calls.point(25, 25))))
     assert not answers
     steps.go.set()
-    waiting.join(5)
+    waiting.join(60)
     assert answers == [1]
 
 
@@ -154,7 +154,7 @@ def test_a_wrong_setting_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture
 
     loader = Loader(load)
     with pytest.raises(Misconfigured):
-        loader.wait(5)
+        loader.wait(60)
     [record] = [each for each in caplog.records if each.name == "backend.loading"]
     assert (record.getMessage(), record.exc_info) == ("The model did not load: backbone /weights: no vae in it", None)
 
@@ -164,6 +164,6 @@ def test_a_bug_keeps_its_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> N
         raise KeyError("bug")
 
     with pytest.raises(Misconfigured):
-        Loader(load).wait(5)
+        Loader(load).wait(60)
     [record] = [each for each in caplog.records if each.name == "backend.loading"]
     assert record.exc_info

@@ -47,7 +47,7 @@ class Talking(ColourEngine):
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
         self.begun.release()
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         logging.getLogger("model.engine").info("At work")
         if self.error is not None:
             raise self.error
@@ -113,7 +113,7 @@ def test_an_errand_belongs_to_the_request_that_sent_it() -> None:
     with logged(JSON) as log:
         with logs.about(request="one"):
             errands.send(errand)
-        assert done.wait(10)
+        assert done.wait(60)
         errands.close()
     assert log.entry("Later")["request"] == "one"
 
@@ -123,10 +123,10 @@ def test_requests_at_the_same_time_keep_their_lines_apart() -> None:
     app = app_with(JSON, engine)
     with logged(JSON) as log, ThreadPoolExecutor() as pool:
         asked = [pool.submit(ask, app.test_client(), number) for number in numbers]
-        assert engine.begun.acquire(timeout=10)
+        assert engine.begun.acquire(timeout=60)
         engine.go.set()
         for each in asked:
-            each.result(10)
+            each.result(60)
     assert sorted(entry["request"] for entry in log.entries if entry["message"] == "At work") == numbers
 
 
@@ -277,8 +277,8 @@ def test_every_line_of_the_server_process_is_an_object(tmp_path: Path) -> None:
     environ = {"ANYWORD_LOG_FORMAT": "json", "ANYWORD_BACKBONE": "/nowhere", "ANYWORD_WEBHOOK_SECRET": HOOK}
     port, log = free_port(), tmp_path / "log"
     command = [sys.executable, "-m", "backend", "serve", "--port", str(port)]
-    with running(command, {**environ, "ANYWORD_LOG_LEVEL": "DEBUG"}, log, (f"http://127.0.0.1:{port}/health", 30)):
-        requests.post(f"http://127.0.0.1:{port}/webhook/{HOOK}", data=b"{", timeout=10)
+    with running(command, {**environ, "ANYWORD_LOG_LEVEL": "DEBUG"}, log, (f"http://127.0.0.1:{port}/health", 120)):
+        requests.post(f"http://127.0.0.1:{port}/webhook/{HOOK}", data=b"{", timeout=60)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {"gunicorn.error", "backend.watch"} <= {line["logger"] for line in lines}
     assert any(line.get("route") == "/webhook/<path:secret>" for line in lines)

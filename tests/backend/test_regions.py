@@ -161,6 +161,16 @@ def test_the_longer_label_wins() -> None:
     assert named("red light", of_labels("Light", "Traffic light")) == "Light"
 
 
+@pytest.mark.parametrize("label", ["class: circle", "circle [a]", "circle - good", "car/circle", "the_circle"])
+def test_a_label_is_named_by_what_its_name_asks_for(label: str) -> None:
+    assert named("blue circle", of_labels(label, "Zebra")) == label
+
+
+def test_labels_that_are_called_the_same_tell_nothing() -> None:
+    assert named("blue circle", of_labels("circle - good", "circle - bad")) is None
+    assert named("blue circle", of_labels("circle [b]", "Circle")) == "Circle"
+
+
 def test_a_plural_label_is_named_by_the_singular() -> None:
     assert named("box", of_labels("Boxes", "Cats")) == "Boxes"
     assert named("cherry", of_labels("Boxes", "cherries")) == "cherries"
@@ -244,6 +254,7 @@ def absent(text: str, clause: int = 0) -> Finding:
         ),
         (Answer(()), said("quickly"), 'no thing is named in "quickly"'),
         (Answer(()), said("собака " * 30), 'no thing is named in "собака собака собака собака собака со..."'),
+        (Answer((), warnings=("'quickly' is too long",)), said("quickly"), "nothing found; 'quickly' is too long"),
         (Answer(()), clicked(), "nothing found"),
     ],
 )

@@ -83,16 +83,16 @@ def test_it_waits_for_whoever_works(lane: Lane) -> None:
 
     def click() -> None:
         started.set()
-        assert go.wait(5)
+        assert go.wait(60)
 
     working = threading.Thread(target=lane.run, args=(click, Priority.INTERACTIVE))
     working.start()
-    assert started.wait(5)
+    assert started.wait(60)
     rehearsing = threading.Thread(target=rehearse, args=(lane, Loader(lambda: engine), device, "balanced"))
     rehearsing.start()
-    assert begun.wait(5)
+    assert begun.wait(60)
     assert engine.asked == []
     go.set()
     for each in (working, rehearsing):
-        each.join(5)
+        each.join(60)
     assert engine.asked == [*questions("balanced")]

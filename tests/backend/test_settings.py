@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from backend.settings import Settings, read, table
 from model.errors import Misconfigured
+
+ADDRESS = "an address such as http://label-studio.local:8080"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -49,12 +53,75 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
         ("ANYWORD_PRESET_BATCH", "best", "fast, balanced, accurate"),
         ("ANYWORD_MAX_IMAGE_MEGAPIXELS", "200", "from 1 to 178"),
         ("ANYWORD_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+        ("ANYWORD_LABEL_STUDIO_URL", "label-studio:8080", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http:/label-studio", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://label studio", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://label-studio:80a", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://label-studio:80800", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://http://label-studio", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", '"http://label-studio"', ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "ftp://label-studio", ADDRESS),
+        ("ANYWORD_LABEL_STUDIO_URL", "http://[::1", ADDRESS),
+        ("ANYWORD_LOCAL_FILES_ROOT", "/nowhere/at/all", "there is no such folder"),
     ],
 )
 def test_a_bad_value_names_key_and_value(name: str, value: str, wanted: str) -> None:
     with pytest.raises(Misconfigured, match=wanted) as caught:
         read({name: value})
     assert str(caught.value).startswith(f"{name} is {value!r}")
+
+
+def test_the_password_of_an_address_is_not_told() -> None:
+    with pytest.raises(Misconfigured) as caught:
+        read({"ANYWORD_LABEL_STUDIO_URL": "htp://anna:word-1@label-studio"})
+    assert "word-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost:8080/", "https://label-studio.example.org/sub", "http://anna:b@10.0.0.1", "http://[::1]:8080"],
+)
+def test_an_address_is_taken_as_it_is(url: str) -> None:
+    assert read({"ANYWORD_LABEL_STUDIO_URL": f" {url}\n"}).label_studio_url == url
+
+
+def test_a_choice_may_be_written_in_other_letters() -> None:
+    settings = read({"ANYWORD_LOG_LEVEL": "info ", "ANYWORD_LOG_FORMAT": "JSON", "ANYWORD_PRESET_BATCH": "Fast"})
+    assert (settings.log_level, settings.log_format, settings.preset_batch) == ("INFO", "json", "fast")
+
+
+def test_a_key_is_read_without_the_end_of_its_line() -> None:
+    assert read({"ANYWORD_LABEL_STUDIO_API_KEY": " key-1 \n"}).label_studio_api_key == " key-1 "
+
+
+def test_the_folder_of_local_files_has_to_be_there(tmp_path: Path) -> None:
+    assert read({"ANYWORD_LOCAL_FILES_ROOT": str(tmp_path)}).local_files_root == str(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match="no such folder"):
+        read({"ANYWORD_LOCAL_FILES_ROOT": str(tmp_path / "file")})
+
+
+@pytest.mark.parametrize(
+    ("given", "threads", "queue"),
+    [
+        ({}, 32, 8),
+        ({"THREADS": "4"}, 4, 3),
+        ({"THREADS": "64"}, 64, 8),
+        ({"QUEUE_SIZE": "2"}, 32, 2),
+        ({"QUEUE_SIZE": "50"}, 74, 50),
+        ({"THREADS": "9", "QUEUE_SIZE": "8"}, 9, 8),
+    ],
+)
+def test_threads_and_queue_go_together(given: dict[str, str], threads: int, queue: int) -> None:
+    settings = read({f"ANYWORD_{name}": value for name, value in given.items()})
+    assert (settings.threads, settings.queue_size) == (threads, queue)
+
+
+@pytest.mark.parametrize("given", [{"THREADS": "8", "QUEUE_SIZE": "8"}, {"QUEUE_SIZE": "500"}])
+def test_a_queue_without_threads_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match=r"ANYWORD_THREADS is .*larger than ANYWORD_QUEUE_SIZE"):
+        read({f"ANYWORD_{name}": value for name, value in given.items()})
 
 
 def test_user_and_password_go_together() -> None:

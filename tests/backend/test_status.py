@@ -49,7 +49,7 @@ class Slow(ColourEngine):
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
         self.started.set()
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         return super().segment(image, query, give_way)
 
 
@@ -67,14 +67,14 @@ def test_a_full_queue_is_told_in_the_status_area() -> None:
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in (1, 2)]
     threads[0].start()
-    assert engine.started.wait(5)
+    assert engine.started.wait(60)
     threads[1].start()
     while "anyword_queue_depth 1.0" not in client.get("/metrics").get_data(as_text=True):
         pass
     ask(3)
     engine.go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert told[3].startswith("busy, click again: 1 requests are waiting already")
     assert told[1] == told[2] == "1 region, best 0.80"
 

@@ -200,14 +200,14 @@ def test_requests_do_not_wait_for_the_endpoint(receiver: Site, monkeypatch: pyte
 
     def hang(_: Seen) -> Answer:
         arrived.release()
-        assert go.wait(10)
+        assert go.wait(60)
         return 200, {}, b""
 
     receiver.routes["/v1/traces"] = hang
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
     app = app_with()
     ask(app)
-    assert arrived.acquire(timeout=10)
+    assert arrived.acquire(timeout=60)
     ask(app)  # comes back while the endpoint holds the first span
     go.set()
     close(app)
@@ -234,7 +234,7 @@ def test_an_endpoint_that_takes_nothing_is_told_once_and_once_when_it_is_back(
     with logged(SETTINGS) as log:
         app = app_with()
         ask(app)
-        assert all(asked.acquire(timeout=10) for _ in range(5))
+        assert all(asked.acquire(timeout=60) for _ in range(5))
         close(app)
     warning, again = [line.partition(": ")[2] for line in log.lines if "backend.telemetry" in line]
     assert again == "Traces arrive again"

@@ -63,7 +63,7 @@ class Hanging(ColourEngine):
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = lambda: None) -> Answer:
         self.started.set()
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         return super().segment(image, query, give_way)
 
 
@@ -87,7 +87,7 @@ def asked(app: Flask, answers: list[Any]) -> threading.Thread:
 def test_health_says_so_until_the_job_comes_back(client: FlaskClient) -> None:
     answers: list[Any] = []
     thread = asked(client.application, answers)
-    assert Hanging.started.wait(5)
+    assert Hanging.started.wait(60)
     until("health is bad", lambda: client.get("/health").status_code == 503)
     told = client.get("/health").get_json()
     assert (told["status"], told["model_class"]) == ("DOWN", "Anyword")
@@ -101,7 +101,7 @@ def test_health_says_so_until_the_job_comes_back(client: FlaskClient) -> None:
     counted = "anyword_lane_stalls_total 1.0"
     until("it is counted", lambda: counted in client.get("/metrics").get_data(as_text=True))
     Hanging.go.set()
-    thread.join(5)
+    thread.join(60)
     assert len(results(answers[0])[0]["result"]) > 0
     assert client.get("/health").get_json() == {"status": "UP", "model_class": "Anyword"}
     assert client.get("/ready").status_code == 200

@@ -28,11 +28,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One region: its mask (H, W), its labels, the control that it belongs to, and its meta text."""
+    """One region: its mask (H, W), its labels, the control and the picture that it belongs to, and its meta text."""
 
     mask: Mask
     labels: tuple[str, ...]
     control: str
+    picture: str
     meta: str
 
 
@@ -51,7 +52,7 @@ def _region(item: Mapping[str, Any], labelled: Mapping[str, Sequence[str]]) -> A
     value, size = item["value"], (item["original_height"], item["original_width"])
     mask = rle.decode(value["rle"], size) if "rle" in value else bitmask.decode(value["imageDataURL"])
     labels = tuple(value.get(item["type"], labelled.get(item["id"], ())))
-    return Answer(mask, labels, item["from_name"], " ".join(item.get("meta", {}).get("text", ())))
+    return Answer(mask, labels, item["from_name"], item["to_name"], " ".join(item.get("meta", {}).get("text", ())))
 
 
 def truth_of(case: Mapping[str, Any]) -> dict[str, Mask]:
@@ -89,6 +90,10 @@ def wrong(answer: Answered, check: Mapping[str, Any], truth: Mapping[str, Mask])
         "labels_lack": lambda label: all(label not in region.labels for region in answer.regions),
         "message_lacks": lambda words: words not in answer.said,
         "says": lambda words: words in answer.said,
+        "answered": lambda wanted: wanted == bool(masks or answer.said),
+        "control": lambda name: bool(masks) and all(region.control == name for region in answer.regions),
+        "pictures": lambda names: all(region.picture in names for region in answer.regions),
+        "side": lambda side: bool(masks) and _side(union) == side,
     }
     told = [(name, wanted) for name, wanted in check.items() if name != "text"]
     unknown = [name for name, _ in told if name not in verdicts]
@@ -99,6 +104,11 @@ def wrong(answer: Answered, check: Mapping[str, Any], truth: Mapping[str, Mask])
         for name, wanted in told
         if not verdicts[name](wanted)
     ]
+
+
+def _side(mask: Mask) -> str:
+    """The half of the picture that the middle of a mask lies in."""
+    return "left" if np.flatnonzero(mask.any(0)).mean() < mask.shape[1] / 2 else "right"
 
 
 def _pairs(answer: Answered, truth: Mapping[str, Mask]) -> list[tuple[str, str]]:

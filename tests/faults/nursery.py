@@ -43,7 +43,7 @@ def live(url: str, project: str, log: Path, moment: int) -> None:
     ):
         app.create_app(Settings(database=url, learn_every=0), load=ColourEngine)
     killed_at(moment)
-    until("everything is judged", lambda: judged(learners[0], database, project), seconds=20)
+    until("everything is judged", lambda: judged(learners[0], database, project))
 
 
 def judged(learner: Learner, database: Database, project: str) -> bool:

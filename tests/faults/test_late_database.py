@@ -54,11 +54,13 @@ def test_predictions_begin_without_it_and_events_are_taken_when_it_is_there(
     client = app.test_client()
     assert predicted(client, studio) > 0
     event = studio.annotated(1, PICTURE, {"red": [MASK]})
-    assert client.post("/webhook", json=event).status_code == 200, "it waits on the disk"
-    assert "anyword_revisions_unknown_total 0.0" not in client.get("/metrics").get_data(as_text=True)
+    assert client.post("/webhook", json=event).status_code == 200
+    metrics = client.get("/metrics").get_data(as_text=True)
+    assert 'outcome="spooled"} 1.0' in metrics
+    assert "anyword_revisions_unknown_total 0.0" not in metrics
     server.start()
-    until("the event came in by itself", lambda: known(url, studio))
     assert predicted(client, studio) > 0
+    until("the event has left the disk", lambda: known(url, studio))
     close(app)
 
 
@@ -70,13 +72,12 @@ def predicted(client: FlaskClient, studio: Studio) -> int:
 
 
 def known(url: str, studio: Studio) -> bool:
-    """Whether annotation 1 was told: it is a fact, or waits in the inbox."""
+    """Whether annotation 1 is a fact, or waits in the inbox."""
     database = Database(url)
-    try:
-        with database.reading() as connection:
-            return bool(facts.annotations(connection, studio.key) or facts.pending(connection, 1))
-    finally:
-        database.close()
+    with database.reading() as connection:
+        found = bool(facts.annotations(connection, studio.key) or facts.pending(connection, 1))
+    database.close()
+    return found
 
 
 def test_tables_that_are_there_are_looked_at_once_for_all_who_share_them(server: Postgres, url: str) -> None:

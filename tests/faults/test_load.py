@@ -40,7 +40,7 @@ def test_postgresql_is_restarted_under_load(postgres: Postgres, studio: Studio) 
                 await_more(taken)
                 await_more(versions)
         assert set(versions) == {version}
-        assert set(taken) <= set(told.known(studio))
+        until("the spool is empty", lambda: set(taken) <= set(told.known(studio)))
         assert told.tell(studio.event("START_TRAINING")).status_code == 200
         until("learning goes on", lambda: told.version(studio) == version.replace("-r1", "-r2"))
     postgres.drop(url)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.box_limits import NEARLY_WHOLE, NOTHING_INSIDE, clipped, inside, limits_of, remark_on
+from model.box_limits import NEARLY_WHOLE, NOTHING_INSIDE, clipped, inside, limits_of, remark_on, within
 from model.embedded import scenes
 from model.engine import Engine
-from model.evaluation.questions import click
-from model.geometry import bounds, box_mask, grown
+from model.evaluation.questions import around, click
+from model.geometry import bounds, box_mask, grown, iou
 from model.values import Box, Hint, Point, Query, Stroke
 
 SIZE = (100, 120)
@@ -58,6 +58,28 @@ def test_logits_outside_the_limits_are_off_the_object() -> None:
     assert inside(logits, None, SIZE) is logits
 
 
+@pytest.mark.parametrize("turn", [0, 30, 90])
+@pytest.mark.parametrize("size", [(4000, 3000), (3, 6000)])
+def test_logits_stay_where_the_limits_are_thinner_than_a_cell(turn: float, size: tuple[int, int]) -> None:
+    """Of a wire on a large picture: no cell's centre lies in its box."""
+    limits = limits_of(Hint(box=Box(640, 1, 900, 3, turn)), size)
+    kept = inside(np.full((64, 64), 3, np.float32), limits, size) > 0
+    cell = max(size) // 64
+    assert kept[0, 640 // cell]
+    assert np.count_nonzero(kept) < 40
+
+
+def test_the_mask_to_refine_is_cut_to_the_limits_and_left_behind_by_a_box_that_moved() -> None:
+    logits = np.full((12, 12), -3, np.float32)
+    logits[2:6, 2:6] = 3  # pixels 20 to 60
+    smaller = within(Hint(box=Box(40, 20, 60, 60), previous=logits), SIZE).previous
+    assert smaller is not None
+    assert np.array_equal(np.flatnonzero((smaller > 0).any(0)), [3, 4, 5])  # the slack reaches into the third column
+    assert within(Hint(box=Box(80, 70, 100, 90), previous=logits), SIZE).previous is None
+    loose = Hint((Point(5, 5),), previous=logits)
+    assert within(loose, SIZE) is loose
+
+
 def test_an_empty_box_and_a_click_on_everything_are_remarked_on() -> None:
     box, points = Hint(box=Box(1, 1, 5, 5)), Hint((Point(3, 3),))
     assert remark_on(box)(~EVERYTHING) == NOTHING_INSIDE
@@ -83,6 +105,29 @@ def test_no_pixel_of_an_answer_lies_outside(engine: Engine, seed: int, box: Box)
     allowed = box_mask(limits, (256, 256), (256, 256))
     assert all(not (segment.mask & ~allowed).any() for segment in answer.segments)
     assert answer.segments or NOTHING_INSIDE in answer.warnings
+
+
+def test_a_box_drawn_backwards_is_answered_alike(engine: Engine) -> None:
+    scene = scenes.draw(3_500_003, 256)
+    box = around(scene.objects[-1].mask)
+    backwards = Box(box.x1, box.y1, box.x0, box.y0)
+    hints = Hint(box=box), Hint(box=backwards)
+    (one,), (other,) = (engine.segment(scene.image, Query(hints=(hint,))).segments for hint in hints)
+    assert np.array_equal(one.mask, other.mask)
+
+
+@pytest.mark.parametrize(("seed", "start", "end"), [(3_500_003, 1, 2), (3_500_009, 4, 0), (3_500_026, 3, 4)])
+def test_a_box_dragged_to_another_object_leaves_the_first_one_behind(
+    engine: Engine, seed: int, start: int, end: int
+) -> None:
+    """Refining the first object's mask, SAM marked nothing inside the second one's box."""
+    scene = scenes.draw(seed, 256)
+    first, second = scene.objects[start].mask, scene.objects[end].mask
+    (before,) = engine.segment(scene.image, Query(hints=(Hint(box=around(first)),))).segments
+    fresh, dragged = Hint(box=around(second)), Hint(box=around(second), previous=before.low_res_mask)
+    (wanted,), (found,) = (engine.segment(scene.image, Query(hints=(hint,))).segments for hint in (fresh, dragged))
+    assert np.array_equal(found.mask, wanted.mask)
+    assert iou(found.mask, second) > 0.9
 
 
 def test_a_click_after_a_box_does_not_bring_back_what_was_cut_off(engine: Engine) -> None:

@@ -45,20 +45,20 @@ class Hanging:
         self.outcome = asking(lane, self.hang_in_a_driver, priority)
 
     def hang_in_a_driver(self) -> str:
-        assert self.step.wait(5)
+        assert self.step.wait(60)
         self.lane.give_way(self.priority)
         self.stepped.set()
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         return "back"
 
     def take_a_step(self) -> None:
         self.step.set()
-        assert self.stepped.wait(5)
+        assert self.stepped.wait(60)
 
     def come_back(self) -> object:
         self.step.set()
         self.go.set()
-        return self.outcome.result(5)
+        return self.outcome.result(60)
 
 
 def started(lane: Lane, priority: Priority = Priority.PREANNOTATION) -> Hanging:
@@ -94,7 +94,7 @@ def test_who_waits_already_can_be_turned_away(lane: Lane) -> None:
     waiting = asking(lane, lambda: "done", Priority.INTERACTIVE, "task 7")
     lane.turn_away("they hang")
     with pytest.raises(Busy, match="they hang"):
-        waiting.result(5)
+        waiting.result(60)
     assert job.come_back() == "back"
     assert lane.run(lambda: "again", Priority.INTERACTIVE, "task 7") == "again"
 
@@ -115,7 +115,7 @@ def test_a_job_that_hangs_while_learning_gives_way_to_it_is_the_one_that_is_name
     prompt = asking(lane, lambda: clock.now, Priority.INTERACTIVE)
     hanging = Hanging(lane, Priority.INTERACTIVE)
     learning.step.set()
-    prompt.result(5)
+    prompt.result(60)
     while lane.depth:
         pass
     clock.now += 400
@@ -144,11 +144,11 @@ def test_a_thread_that_has_died_leaves_nobody_waiting(lane: Lane, monkeypatch: p
     monkeypatch.setattr(lane, "_next", dies)
     job.come_back()
     with pytest.raises(Busy, match="has ended"):
-        waiting.result(5)
+        waiting.result(60)
     with pytest.raises(Busy, match="has to be started again"):
         lane.run(lambda: None, Priority.INTERACTIVE)
     assert "has ended" in lane.trouble
-    lane._thread.join(5)
+    lane._thread.join(60)
     assert lane.stack() == ""
 
 

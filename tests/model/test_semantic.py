@@ -94,6 +94,15 @@ def test_where_the_configuration_says_so_the_prompt_is_fitted_first(engine: Engi
     assert len(steps) >= 2
 
 
+def test_a_class_is_read_in_the_words_of_its_name(engine: Engine) -> None:
+    (scene,) = scenes_of_two(1)
+    plain = [f"{thing.kind.colour} {thing.kind.shape}" for thing in scene.objects]
+    written = [name.replace(" ", "_") for name in plain]
+    found = label(engine, scene.image, written)
+    assert found.names == ("background", *written)
+    assert np.array_equal(found.labels, label(engine, scene.image, plain).labels)
+
+
 def test_a_list_or_a_picture_that_cannot_be_answered_is_refused(engine: Engine) -> None:
     with pytest.raises(BadQuery, match="twice"):
         label(engine, np.zeros((32, 32, 3), np.uint8), ["star", "star"])

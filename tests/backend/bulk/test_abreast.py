@@ -28,7 +28,7 @@ def test_several_are_stored_at_a_time() -> None:
     together = threading.Barrier(MOST)
 
     def store(_: int) -> None:
-        together.wait(20)  # for all of them
+        together.wait(60)  # for all of them
 
     assert len(list(abreast(store, iter(range(MOST)), MOST))) == MOST
 
@@ -38,7 +38,7 @@ def test_a_failure_ends_it_when_the_others_are_stored() -> None:
     together = threading.Barrier(MOST)
 
     def store(number: int) -> None:
-        together.wait(20)
+        together.wait(60)
         if number == 0:
             raise ValueError("away")
         stored.append(number)

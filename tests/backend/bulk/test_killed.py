@@ -34,7 +34,7 @@ class Killer:
         if self.left.get(task) != moment:
             return None
         del self.left[task]
-        os.kill(self.running.result(20), signal.SIGKILL)
+        os.kill(self.running.result(60), signal.SIGKILL)
         return (500, {}, b"") if moment == "before" else None  # what was asked is lost, or stored and not answered
 
 

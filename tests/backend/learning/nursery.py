@@ -28,9 +28,13 @@ LONGEST_LIFE = 0.2  # seconds
 
 
 def kills(url: str, times: int) -> None:
-    """Kill one learner after the other, and let the last one live. Where a run was finished there is more to learn."""
-    chance, annotations = random.Random(0), 0
-    for _ in range(times):
+    """Kill one learner after the other, and let the last one live. Where a run was finished there is more to learn.
+
+    A busy machine needs more kills to finish the first run.
+    """
+    chance, annotations, killed = random.Random(0), 0, 0
+    while killed < times or annotations < 2:
+        killed += 1
         annotations = more(url, annotations)
         child = forked(lambda: life(url))
         time.sleep(chance.uniform(0.0, LONGEST_LIFE))

@@ -17,7 +17,7 @@ KILLS, PAIRS = 50, 5
 
 def raised(url: str, what: str, times: int) -> None:
     command = [sys.executable, "-m", "tests.backend.learning.nursery", url, what, str(times)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
 
 

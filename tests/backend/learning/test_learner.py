@@ -244,7 +244,7 @@ def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane
     learner = Learner(school_of(database, learn, lane), Journal(), every=0)
     learner.start()
     learner.start_training(KEY)
-    assert learned.wait(10)
+    assert learned.wait(60)
     learner.close()
     assert reasons(database) == ["no better"]
 
@@ -263,14 +263,14 @@ def test_a_click_is_answered_while_learning_waits_for_a_picture(
 
     def load(*_: Any, **__: Any) -> Image:
         asked.set()
-        assert come.wait(10)
+        assert come.wait(60)
         return calls.picture()
 
     monkeypatch.setattr(school.images, "load", load)
     teaching = threading.Thread(target=school.teach, args=(Occasion(KEY, "a test"), "a"))
     teaching.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
     assert lane.run(lambda: "clicked", Priority.INTERACTIVE) == "clicked"
     come.set()
-    teaching.join(10)
+    teaching.join(60)
     assert reasons(database) == ["better on held-out pictures"]

@@ -93,7 +93,7 @@ def test_while_the_models_load_the_page_says_so_and_looks_again() -> None:
     go = threading.Event()
 
     def load() -> Engine:
-        assert go.wait(5)
+        assert go.wait(60)
         return ColourEngine()
 
     client = opened(SETTINGS, load).test_client()
@@ -271,8 +271,19 @@ def test_what_was_asked_over_http_is_on_the_page_with_its_pictures() -> None:
         assert client.get(f"/{attributes['src']}").status_code == 200
 
 
-def test_a_label_that_cannot_be_looked_for_is_named_after_setup() -> None:
-    client = browsing(Journal())
+def test_a_label_that_cannot_be_looked_for_is_named_once_the_models_can_tell() -> None:
+    """Also where Label Studio asked for the setup before they were loaded."""
+    may_load = threading.Event()
+
+    def load() -> Engine:
+        may_load.wait()
+        return ColourEngine()
+
+    client = opened(SETTINGS, load, Journal()).test_client()
     schema = calls.BITMASK.replace('value="Red thing"', f'value="{"zyqxv" * 24}"')
     assert client.post("/setup", json={"project": "5.1", "schema": schema}).status_code == 200
+    assert "zyqxv" not in page(client).text
+    may_load.set()
+    while client.get("/ready").status_code != 200:
+        pass
     assert "zyqxv" in page(client).text

@@ -31,7 +31,7 @@ class BucketSite:
     url: str = ""
 
     def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Told:
-        self.hold.wait(20)
+        self.hold.wait(60)
         if method == "POST":  # Google's token for a service account
             return 200, {"Content-Type": "application/json"}, b'{"access_token": "of-the-server", "expires_in": 3600}'
         self.asked.append(path)

@@ -77,15 +77,15 @@ def test_all_who_ask_at_the_same_time_wait_for_one_fetch() -> None:
     def read() -> bytes:
         reads.append("a")
         asked.set()
-        assert go.wait(5)
+        assert go.wait(60)
         return b"5"
 
     cache = PictureCache(1000, lambda data: Picture(np.full((4, 5, 3), int(data), np.uint8)))
     with ThreadPoolExecutor(4) as pool:
         images = [pool.submit(cache.get, PictureFile("a", None, read)) for _ in range(4)]
-        assert asked.wait(5)
+        assert asked.wait(60)
         go.set()
-        first, *others = [image.result(5) for image in images]
+        first, *others = [image.result(60) for image in images]
     assert reads == ["a"]
     assert all(image is first for image in others)
 

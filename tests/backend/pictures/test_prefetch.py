@@ -82,8 +82,8 @@ def task(number: int) -> dict[str, Any]:
 def test_the_neighbours_of_a_task_that_is_worked_on_are_seen_ahead(bench: Bench) -> None:
     bench.prefetch.asked(bench.ask(*map(task, range(5))))
     bench.prefetch.asked(bench.ask(task(1), context=point(50, 50)))
-    assert bench.engine.looked.acquire(timeout=5)
-    assert bench.engine.looked.acquire(timeout=5)
+    assert bench.engine.looked.acquire(timeout=60)
+    assert bench.engine.looked.acquire(timeout=60)
     bench.prefetch.asked(bench.ask(task(1), context=point(60, 50)))  # the next click on the same task
     bench.prefetch.close()
     assert bench.fetched() == ["/2.png", "/3.png"]
@@ -101,18 +101,18 @@ def test_a_task_that_was_opened_is_seen_at_once_even_beside_a_batch(bench: Bench
 
     def batch() -> None:
         started.set()
-        assert go.wait(5)
+        assert go.wait(60)
         while not bench.engine.seen:
             bench.lane.give_way(Priority.PREANNOTATION)
         order.append("batch")
 
     running = threading.Thread(target=bench.lane.run, args=(batch, Priority.PREANNOTATION))
     running.start()
-    assert started.wait(5)
+    assert started.wait(60)
     opened = {"id": 9, "data": {"image": data_uri(picture())}}
     bench.prefetch.warm(opened, bench.ask(opened))
     go.set()
-    running.join(5)
+    running.join(60)
     assert (bench.engine.seen, order) == ([(60, 80)], ["batch"])
 
 
@@ -121,17 +121,17 @@ def test_a_neighbour_waits_until_the_lane_is_idle(bench: Bench) -> None:
 
     def click() -> None:
         started.set()
-        assert go.wait(5)
+        assert go.wait(60)
 
     running = threading.Thread(target=bench.lane.run, args=(click, Priority.INTERACTIVE))
     running.start()
-    assert started.wait(5)
+    assert started.wait(60)
     bench.prefetch.asked(bench.ask(task(1), task(2)))
     bench.prefetch.asked(bench.ask(task(1), context=point(50, 50)))
     assert (bench.engine.seen, bench.fetched()) == ([], [])
     go.set()
-    assert bench.engine.looked.acquire(timeout=5)
-    running.join(5)
+    assert bench.engine.looked.acquire(timeout=60)
+    running.join(60)
     assert bench.fetched() == ["/2.png"]
 
 
@@ -139,7 +139,7 @@ def test_a_prefetch_that_a_click_interrupts_is_tried_again(bench: Bench) -> None
     bench.engine.interruptions = 2
     bench.prefetch.asked(bench.ask(task(1), task(2)))
     bench.prefetch.asked(bench.ask(task(1), context=point(50, 50)))
-    assert bench.engine.looked.acquire(timeout=5)
+    assert bench.engine.looked.acquire(timeout=60)
     assert (bench.engine.seen, bench.fetched()) == ([(5, 7)], ["/2.png"])
 
 
@@ -148,5 +148,5 @@ def test_nobody_hears_of_a_failure_and_the_next_task_is_prefetched(bench: Bench)
     for odd in (task(1), "odd", {"id": 1}, {"id": None, "data": {"image": 3}}):
         bench.prefetch.warm(odd, bench.ask(odd))
     bench.prefetch.warm(task(2), bench.ask(task(2)))
-    assert bench.engine.looked.acquire(timeout=5)
+    assert bench.engine.looked.acquire(timeout=60)
     assert "/2.png" in bench.fetched()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend import label_config
+from backend import label_config, label_index
 from backend.prompting import drafts, prompts
 from backend.prompting.place import Place
 from backend.prompting.prompts import Request
@@ -76,6 +76,20 @@ def test_text_is_cut_into_clauses_with_their_labels(
     assert list(request.query.clauses) == clauses
     assert list(request.labels) == labels
     assert request.interactive
+
+
+def test_a_text_of_colons_is_compared_with_labels_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def key(name: str) -> str:
+        compared.append(name)
+        return name
+
+    read(text("dog"))  # the index of the labels is made once
+    monkeypatch.setattr(label_index, "name_key", key)
+    read(text("x:" * 5000))
+    assert 0 < len(compared) < 50
+    assert max(map(len, compared)) < 50
 
 
 WILD = "class: dog; wild"

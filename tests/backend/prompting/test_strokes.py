@@ -188,3 +188,14 @@ def test_a_polygon_holds_the_pixels_whose_centres_it_goes_round() -> None:
     left, right, top, bottom = 100 * 10 / SIZE[1], 100 * 12 / SIZE[1], 100 * 10 / SIZE[0], 100 * 12 / SIZE[0]
     (stroke,) = strokes_of(polygon([left, top], [right, top], [right, bottom], [left, bottom]))
     assert stroke.corners == ((10.5, 10.5),)
+
+
+def test_a_closed_line_between_the_centres_of_pixels_is_a_stroke() -> None:
+    """Around a thread of a thing, or traced twice, which leaves nothing inside by the even-odd rule."""
+    left, right, top, bottom = 100 * 50 / SIZE[1], 100 * 90 / SIZE[1], 100 * 30.6 / SIZE[0], 100 * 31.4 / SIZE[0]
+    thin = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    (stroke,) = strokes_of(polygon(*thin))
+    assert np.array(stroke.corners[:2]) == pytest.approx(np.array([(50, 30.6), (90, 30.6)]))
+    wide = [[10, 10], [30, 10], [30, 30]]
+    (twice,) = strokes_of(polygon(*wide, *wide))
+    assert len(twice.corners) == 6

@@ -244,11 +244,23 @@ def test_a_missing_checkpoint_file_is_named(tmp_path: Path) -> None:
         load_sam(str(tmp_path / "sam_vit_b.pth"))
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [b"not a checkpoint", b"hello world\n", b"<!DOCTYPE html>", b"version https://git-lfs", b""]
+)
+def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "sam.pth"
-    path.write_bytes(b"not a checkpoint")
-    with pytest.raises(Misconfigured, match="cannot be read"):
+    path.write_bytes(content)
+    with pytest.raises(Misconfigured, match=r"cannot be read as a PyTorch checkpoint: .* Download it again") as refused:
         load_sam(str(path))
+    assert len(str(refused.value)) < 200 + len(str(path))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("positions", [torch.zeros(1, 4, 4, 8), 3])
+def test_a_part_of_a_checkpoint_is_refused(tmp_path: Path, positions: object) -> None:
+    torch.save({"image_encoder.pos_embed": positions}, tmp_path / "part.pth")
+    with pytest.raises(Misconfigured, match="no SAM of known geometry"):
+        load_sam(str(tmp_path / "part.pth"))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

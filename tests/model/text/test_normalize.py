@@ -28,6 +28,15 @@ KNOWN = {"blue", "circle", "youtube", "shirt", "phone", "red"}
         ("the dog's bone", "the dog's bone"),
         ("one\n two ", "one\ntwo"),
         ("ﬁre", "fire"),
+        ("red\tcircle", "red circle"),
+        ("one\r\ntwo\rthree\u2028four\u0085five", "one\ntwo\nthree\nfour\nfive"),
+        ("circle\ufe0f", "circle"),
+        ("cir\u034fcle", "circle"),
+        ("caf\u200be\u200b\u0301", "caf\u00e9"),
+        ("red\ud83d circle", "red circle"),
+        ("the dog’s and the cat´s bones", "the dog's and the cat's bones"),
+        ("red، blue؛ green", "red, blue; green"),
+        ("dog∶ red−brown ‹one› 《two》 【a】", "dog: red-brown one two [a]"),
     ],
 )
 def test_text_is_cleaned(written: str, read: str) -> None:
@@ -35,13 +44,21 @@ def test_text_is_cleaned(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["blue_circle", "blue-circle", "BlueCircle", "blueCircle", "the blue_circle", "blue circle!"]
-)
+    "name",
+    [
+        "blue_circle", "blue-circle", "BlueCircle", "blueCircle", "the blue_circle", "blue circle!", "BLUE_CIRCLE",
+        "BLUECircle", "blueCIRCLE", "the_blue_circle", "TheBlueCircle", "blue.circle", "blue+circle", "blue~circle",
+        "blue−circle", "blue・circle", "🔵 blue circle", "• blue circle", "#blue_circle", "¿blue circle?",
+        "blue circle…",
+    ],
+)  # fmt: skip
 def test_a_name_is_read_in_its_words(name: str) -> None:
     assert spoken(name, KNOWN).lower() == "blue circle"
 
 
-@pytest.mark.parametrize("name", ["T-shirt", "X-ray", "iPhone", "YouTube", "circle", "The", "c-3"])
+@pytest.mark.parametrize(
+    "name", ["T-shirt", "X-ray", "iPhone", "YouTube", "circle", "The", "c-3", "DVDs", "R&B", "C++", "3.5", "mp3"]
+)
 def test_a_word_that_is_known_or_has_a_part_of_one_letter_stays_whole(name: str) -> None:
     assert spoken(name, KNOWN) == name
 
@@ -50,6 +67,26 @@ def test_a_sentence_keeps_its_hyphens() -> None:
     assert sentence("the left-hand circle.", KNOWN) == "the left-hand circle"
     assert sentence("the blue_circle and the BlueCircle", KNOWN) == "the blue circle and the Blue Circle"
     assert sentence("blue-circle", KNOWN) == "blue circle"
+    assert spoken("GrünerKreis", KNOWN) == "Grüner Kreis"
+    assert [spoken(name, KNOWN) for name in ("circle2", "BlueCircle12")] == ["circle 2", "Blue Circle 12"]
+
+
+def test_a_hyphen_parts_two_known_words_that_stand_as_a_noun() -> None:
+    known = {*KNOWN, "left", "hand"}
+    assert sentence("the blue-circle, a red-circle and the red-blue circle", known) == (
+        "the blue circle, a red circle and the red-blue circle"
+    )
+    assert sentence("the left-hand circle", known) == "the left-hand circle"
+    assert sentence("a red-phone", {*known, "redphone"}) == "a red-phone"
+
+
+def test_a_name_of_emoji_stays() -> None:
+    assert [spoken(name, KNOWN) for name in ("🐶", "!!!", "♥ red", "red ♥ circle")] == [
+        "🐶",
+        "!!!",
+        "red",
+        "red circle",
+    ]
 
 
 @given(st.text(max_size=60))
@@ -58,7 +95,7 @@ def test_cleaning_is_done_once_and_loses_no_words(text: str) -> None:
     assert text.isspace() or not text or spoken(text, ())
 
 
-@pytest.mark.parametrize("text", ["{}_{}", "{}-{}", "“{} {}”", "{}\u00a0{} !", "the {}_{}"])
+@pytest.mark.parametrize("text", ["{}_{}", "{}-{}", "“{} {}”", "{}\u00a0{} !", "the {}_{}", "{}\t{}"])
 def test_parser_and_text_encoder_read_the_same_words(engine: Engine, text: str) -> None:
     """However it is written, the answer is that of the plain words."""
     scene = scenes.draw(2_700_001, 128)

@@ -1,0 +1,91 @@
+"""Names on the hub, where the hub answers, refuses, is silent or out of reach."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from model.adapters import hub
+from model.adapters.hub import located
+from model.errors import Misconfigured
+from model.load import EnginePaths, load_engine
+from tests.backend.site import serving
+
+NAME = "nobody/nothing"
+
+
+@pytest.fixture(autouse=True)
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has the library ask another server."""
+    return lambda url: monkeypatch.setattr(constants, "ENDPOINT", url)
+
+
+def closed() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("source", ["", "weights/nothing/here.pth", "/nowhere", "en_core_web_sm", "a..b/c"])
+def test_what_is_no_hub_name_is_left_to_the_loaders(source: str, endpoint: Callable[[str], None]) -> None:
+    endpoint(closed())
+    assert located(source) == source
+
+
+def test_a_folder_goes_before_a_hub_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / NAME).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert located(NAME) == NAME
+
+
+def test_without_network_a_name_is_refused_in_one_line(endpoint: Callable[[str], None]) -> None:
+    endpoint(closed())
+    with pytest.raises(Misconfigured) as refused:
+        located(NAME)
+    assert str(refused.value) == f"{NAME}: no such folder here, and the hub cannot be reached: {hub.REMEDY}"
+
+
+def test_a_hub_that_never_answers_is_asked_once(
+    endpoint: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(Misconfigured, match="cannot be reached"):
+            load_engine(EnginePaths(segmenter=NAME))
+        listener.setblocking(False)
+        listener.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_a_name_that_the_hub_does_not_know_is_refused_with_its_status(endpoint: Callable[[str], None]) -> None:
+    with serving() as site:
+        endpoint(site.url)
+        with pytest.raises(Misconfigured, match=f"{NAME}: no such folder here, and the hub answers 404"):
+            located(NAME)
+
+
+def test_a_name_that_the_hub_knows_is_loaded_by_it(endpoint: Callable[[str], None]) -> None:
+    with serving() as site:
+        site.routes[f"/api/models/{NAME}"] = lambda _: (200, {"Content-Type": "application/json"}, b'{"id": "x"}')
+        endpoint(site.url)
+        assert located(NAME) == NAME
+
+
+def test_what_is_on_this_machine_is_loaded_without_the_hub(tmp_path: Path, endpoint: Callable[[str], None]) -> None:
+    endpoint(closed())
+    place = tmp_path / "hub" / "models--nobody--nothing"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("0" * 40)
+    (place / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (place / "snapshots" / ("0" * 40) / "config.json").write_text("{}")
+    assert Path(located(NAME)) == place / "snapshots" / ("0" * 40)
