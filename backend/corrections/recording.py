@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cachetools import LRUCache
@@ -26,9 +26,11 @@ from backend.corrections.spool import Spool
 from backend.learning.progress import progress
 from backend.metrics import Metrics
 from backend.store import facts, projects
+from backend.store.clock import now
 from backend.store.database import Database
 from backend.store.facts import Event
 from backend.store.projects import Project
+from backend.store.sqlite_file import FileGone
 from model.errors import BadQuery, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ class Recorder:
         self._spool = spool
         self._metrics = metrics
         self._wake = wake
-        self._quiet_until = 0.0
+        self._quiet_until: dict[bool, float] = {}
         self._hostnames: LRUCache[str, str] = LRUCache(PROJECTS)
         self._lock, self._catching = threading.Lock(), threading.Lock()
 
@@ -95,7 +97,7 @@ class Recorder:
             raise BadRequest(f"webhook: {error}") from error
         except Unavailable as error:
             self._count(action, "lost")
-            self._complain(error)
+            self._complain(error, lost=True)
             raise
         outcome = "ignored" if event is None or event.action == TASKS_CREATED else "recorded"
         self._count(action, "spooled" if kept == "spooled" else outcome)
@@ -115,7 +117,7 @@ class Recorder:
                 if (known.hostname, known.label_config) != (hostname, label_config):
                     projects.see(connection, replace(known, hostname=hostname, label_config=label_config))
         except Unavailable as error:
-            self._complain(error)
+            logger.warning("The project %s is remembered at its next /setup: %s", key, error)
 
     def hostname(self, key: str) -> str:
         """The address of a project's Label Studio; empty where it is not known.
@@ -152,10 +154,13 @@ class Recorder:
             self.catch_up()
             self._store(event)
             return "recorded"
+        self._database.check()
         if not len(self._spool):
             try:
                 self._store(event)
                 return "recorded"
+            except FileGone:  # an operator has to act before anything is promised
+                raise
             except Unavailable as error:
                 self._complain(error)
         self._spool.put(event)
@@ -165,7 +170,7 @@ class Recorder:
 
     def catch_up(self) -> None:
         """Store what the spool holds, in order. Raises Unavailable; then what is left goes on waiting."""
-        if self._spool is None or not len(self._spool):
+        if self._spool is None:
             return
         with self._catching:
             taken = self._spool.drain(self._store)
@@ -173,7 +178,9 @@ class Recorder:
             logger.info("%d events that had waited for the database are stored", taken)
 
     def _store(self, event: Event) -> None:
+        waited = max(datetime.now(UTC) - event.received, timedelta(0))  # both by this machine's clock
         with self._database.writing() as connection:
+            event = replace(event, received=now(connection) - waited)  # replicas compare by the database's
             if event.action != START_TRAINING:  # which is sent to the backend itself, with or without a webhook
                 projects.note_webhook(connection, event.project, event.received)
             if event.action != TASKS_CREATED:  # which teaches nothing, but shows that the webhook is there
@@ -183,11 +190,13 @@ class Recorder:
     def _count(self, action: str, outcome: str) -> None:
         self._metrics.events.labels(action if action in ACTIONS else "other", outcome).inc()
 
-    def _complain(self, error: Unavailable) -> None:
-        if time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + QUIET
-            kept = "are lost, and `python -m backend sync` repairs that" if self._spool is None else "wait on the disk"
-            logger.error("Events of the webhook %s: %s", kept, error)
+    def _complain(self, error: Unavailable, lost: bool = False) -> None:
+        """Log at most one line a minute of each kind, not one per event."""
+        if time.monotonic() < self._quiet_until.get(lost, 0.0):
+            return
+        self._quiet_until[lost] = time.monotonic() + QUIET
+        kept = "are lost, and `python -m backend sync` repairs that" if lost else "wait on the disk"
+        logger.error("Events of the webhook %s: %s", kept, error)
 
 
 def event_of(body: Body, received: datetime) -> Event | None:

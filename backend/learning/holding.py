@@ -28,7 +28,8 @@ class Holding:
     def __init__(self, database: Database, run: Run, lease_seconds: float) -> None:
         self.run, self.doing = run, ""
         self._database, self._seconds = database, lease_seconds
-        self._over, self._lost = threading.Event(), threading.Event()
+        self._over = threading.Event()
+        self._lost: LostLease | Unavailable | None = None
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Holding:
@@ -43,9 +44,12 @@ class Holding:
                 runs.beat(connection, self.run, 0.0, f"stopped ({type(error).__name__}) when it said: {self.doing}")
 
     def check(self) -> None:
-        """Called between steps. Raises LostLease where somebody else may have taken the run over by now."""
-        if self._lost.is_set():
-            raise LostLease(f"Run {self.run.id} of project {self.run.project}: the lease could not be renewed")
+        """Called between steps, as another process may have the run by now.
+
+        Raises LostLease, or Unavailable where the database was away for as long as the lease lasts.
+        """
+        if self._lost is not None:
+            raise self._lost
 
     def _beat(self) -> None:
         until = time.monotonic() + self._seconds
@@ -55,13 +59,14 @@ class Holding:
                 with self._database.writing() as connection:
                     runs.beat(connection, self.run, self._seconds, self.doing)
                 until = began + self._seconds
-            except LostLease:
-                until = 0.0
+            except LostLease as error:
+                self._lost = error
+                return
             except Unavailable as error:
                 logger.warning("Run %d: the lease is not renewed: %s", self.run.id, error)
-            if time.monotonic() > until:
-                self._lost.set()
-                return
+                if time.monotonic() > until:
+                    self._lost = error
+                    return
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Learner:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._asked: dict[str, Occasion] = {}  # in order, each project once
         self._rests: dict[str, tuple[float, float]] = {}  # by project: until when, and for how long
-        self._told_away = ""
+        self._missed, self._told_away = False, ""  # whether the database was away in this round; what was logged of it
         self._woken, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="learner", daemon=True)
 
@@ -64,17 +64,21 @@ class Learner:
 
     def work_once(self) -> None:
         """Learn from every project that there is an occasion for. Nothing is raised: what fails is told."""
-        asked = [self._asked.pop(project) for project in list(self._asked)]
-        for occasion in [*asked, *self._due()]:
+        self._missed = False
+        asked = {project: self._asked.pop(project) for project in list(self._asked)}
+        due = [each for each in self._due() if each.project not in asked]
+        for occasion in [*asked.values(), *due]:
             if not self._closed.is_set():
                 self._attempt(occasion)
+        if not self._missed:
+            self._told_away = ""
 
     def _work(self) -> None:
         synced = False
         while not self._closed.is_set():
             synced = synced or self._sync_all()
             self.work_once()
-            self._woken.wait(AGAIN if self._told_away else LOOK)
+            self._woken.wait(AGAIN if self._missed else LOOK)
             self._woken.clear()
 
     def _due(self) -> list[Occasion]:
@@ -82,6 +86,9 @@ class Learner:
         try:
             with self._school.database.reading() as connection:
                 due = occasions(connection, self._every, self._school.lease)
+        except Unavailable as error:
+            self._away(str(error))
+            return []
         except Exception as error:  # the boundary of the thread: it looks again later
             logger.warning("What there is to learn is not known: %s", problem(error).message)
             return []
@@ -96,7 +103,6 @@ class Learner:
                 self._read_again(occasion.project)
             outcome = self._school.teach(occasion, self._owner)
             self._rests.pop(occasion.project, None)
-            self._told_away = ""
         except Unavailable as error:  # no failure of the project: it is learned from once the database is there
             outcome = "interrupted"
             self._asked.setdefault(occasion.project, occasion)
@@ -111,7 +117,8 @@ class Learner:
         self._school.metrics.learning.labels(outcome).inc()
 
     def _away(self, reason: str) -> None:
-        """Tell once that the database is away, until learning went on."""
+        """Log once that the database is away, until a round goes well."""
+        self._missed = True
         if reason != self._told_away:
             self._told_away = reason
             logger.warning("Learning waits for the database: %s", reason)

@@ -71,20 +71,29 @@ class Shelf:
 
         `known`: the progress of its sessions here, by number. Where the database is away, each replica goes on alone.
         """
-        with ExitStack() as open_transaction:
-            held = Held(News())
+        asked: list[Session] = []
+        with ExitStack() as transaction:
+            news, keep = News(), _alone
             try:
-                connection = open_transaction.enter_context(self._reads.writing())
-                held = self._look(connection, place, known)
+                with ExitStack() as beginning:  # ends a transaction that fails before it is looked at
+                    connection = beginning.enter_context(self._reads.writing())
+                    news, moment = self._look(connection, place, known)
+                    keep = partial(self._ask, connection, place, moment)
+                    transaction.enter_context(beginning.pop_all())
             except Unavailable as error:
                 self._complain(error)
-            yield held
+            yield Held(news, asked.append)
             try:
-                open_transaction.close()
+                with transaction.pop_all():
+                    for session in asked:
+                        keep(session)
             except Unavailable as error:
                 self._complain(error)
 
-    def _look(self, connection: Connection, place: Place, known: Mapping[str, tuple[int, int]]) -> Held:
+    def _look(
+        self, connection: Connection, place: Place, known: Mapping[str, tuple[int, int]]
+    ) -> tuple[News, datetime]:
+        """What is new on a task, once it is held, and the moment by the database's clock."""
         task = (place.project, place.digest)
         sessions.hold(connection, *task)
         moment = now(connection)
@@ -94,7 +103,7 @@ class Shelf:
         found = (_session(each, moment) for each in kept)
         over = frozenset(number for number, stamp in there.items() if stamp.over)
         news = News(tuple(each for each in found if each is not None), over)
-        return Held(news, partial(self._ask, connection, place, moment))
+        return news, moment
 
     def _ask(self, connection: Connection, place: Place, moment: datetime, session: Session) -> None:
         """Keep what a session has asked by now; where it is a new one, what is too old is forgotten."""

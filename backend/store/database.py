@@ -110,11 +110,16 @@ class Database:
         with self._transaction(writes=True) as connection:
             yield connection
 
+    def check(self) -> None:
+        """Raises FileGone where its file was deleted or replaced since it was opened."""
+        if self._file is not None:
+            self._file.check()
+
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._engine.dispose()
         if self._file is not None:
             self._file.close()
+        self._engine.dispose()
 
     def _open(self, later: bool) -> None:
         try:
@@ -142,14 +147,15 @@ class Database:
     def _transaction(self, writes: bool) -> Iterator[Connection]:
         if self.left_alone:
             raise Unavailable(self._rested[1])
-        if self._file is not None:
-            self._file.check()
+        self.check()
         try:
             self._tables.see_to(self._engine)
             with self._turn(writes), self._engine.connect() as connection:
                 connection.execution_options(**_options(connection, writes))
                 with connection.begin():
                     yield connection
+            if writes:
+                self.check()  # what was stored may have gone into a file that was deleted meanwhile
         except (DBAPIError, NoConnectionLeft) as error:
             message = explained(error, self._engine.url)
             if not message:

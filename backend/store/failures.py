@@ -61,12 +61,13 @@ def explained(error: DBAPIError | NoConnectionLeft, url: URL) -> str:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether nobody answered who could be asked; False where a server, or a file, answered and will not have us."""
+    """Whether the database may answer later; False where a server, or a file, answered and refused us for good."""
     answered = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
     if answered or not isinstance(error, OperationalError):
         return False
     said = str(error.orig)  # psycopg has no code for what a server says before the connection stands, only its words
-    return "FATAL" not in said or "starting up" in said or "shutting down" in said
+    passing = ("starting up", "shutting down", *NO_ROOM)  # a connection may be free in a moment
+    return "FATAL" not in said or any(words in said for words in passing)
 
 
 def _told(error: DBAPIError | NoConnectionLeft) -> str:

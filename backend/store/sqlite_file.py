@@ -8,7 +8,8 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -18,53 +19,77 @@ from model.errors import Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
 
-RESCUED = ".rescued"  # behind the file's name: what the open handle still held
+RESCUED = "rescued"  # part of the name of a copy of what the open handle still held
+
+Identity = tuple[int, int]
+
+
+class FileGone(Unavailable):
+    """The file of the database is not the one that was opened; an operator has to act."""
 
 
 class SqliteFile:
     """One file, held open. Threads may share it.
 
-    A file that is deleted while it is open goes on to take what nobody will read, and new connections would begin an
-    empty one in its place.
+    After a file or its write-ahead log is deleted, open connections go on writing into it, but nobody will read that;
+    new connections would begin an empty one in its place.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._opened = path, _identity(path)
-        self._handle = sqlite3.connect(path, check_same_thread=False)
-        self._handle.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the journal, too
+        self._path = path.resolve()  # SQLite, too, follows a link and keeps the log beside the file itself
+        self._handle = sqlite3.connect(self._path, check_same_thread=False)
+        self._handle.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log, too
+        self._log = Path(f"{self._path}-wal")
+        self._opened = self._identities()
         self._lock = threading.Lock()
-        self._rescued = False
+        self._copy: Path | None = None
+        self._closed = False
 
     def check(self) -> None:
-        """Raises Unavailable where the file was deleted or another one took its place."""
-        if _identity(self._path) == self._opened:
+        """Raises FileGone where the file or its log was deleted, or another one took its place."""
+        if self._identities() == self._opened:
             return
         with self._lock:
-            if not self._rescued:
-                self._rescued = self._rescue()
-        raise Unavailable(
+            copy = self._rescue()
+        found = f"{copy} (what it held)" if copy else "a backup"
+        raise FileGone(
             f"The database {self._path} was deleted or replaced while the server ran: stop the server, put "
-            f"{self._path}{RESCUED} (what it held) or another copy in its place, and start it"
+            f"{found} in its place, and start it"
         )
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._handle.close()
+        """Let go of the file, and first copy one that was deleted since the last look."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._identities() != self._opened:
+                self._rescue()
+            self._closed = True
+            self._handle.close()
 
-    def _rescue(self) -> bool:
-        """Copy what the open handle still holds; whether that went well."""
-        copy = f"{self._path}{RESCUED}"
+    def _identities(self) -> tuple[Identity | None, Identity | None]:
+        return _identity(self._path), _identity(self._log)
+
+    def _rescue(self) -> Path | None:
+        """Copy what the open handle still holds, once; where to. An earlier copy is never overwritten."""
+        if self._copy is not None or self._closed:
+            return self._copy
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        copy = Path(f"{self._path}.{RESCUED}-{moment}")
         try:
+            copy.touch(mode=0o600, exist_ok=False)
             with closing(sqlite3.connect(copy)) as target:
                 self._handle.backup(target)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            copy.unlink(missing_ok=True)
             logger.error("The database %s was deleted or replaced, and no copy could be written: %s", self._path, error)
-            return False
+            return None
         logger.error("The database %s was deleted or replaced; what it held is in %s", self._path, copy)
-        return True
+        self._copy = copy
+        return copy
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> Identity | None:
     try:
         state = path.stat()
     except OSError:
@@ -80,16 +105,27 @@ def one_server(url: str) -> Iterator[None]:
     operating system's and ends with the process. Raises Misconfigured where another server has the file.
     """
     parsed = make_url(url)
-    if parsed.drivername != "sqlite" or not parsed.database:
+    if parsed.drivername != "sqlite" or not parsed.database or parsed.database.startswith("file:"):
         yield
         return
+    file = Path(parsed.database).resolve()  # by whatever name it is reached
     with ExitStack() as held:
-        with suppress(OSError):  # the folder is missing or read-only: opening the database says so
-            _take(held.enter_context(Path(f"{parsed.database}.server").open("a+")), parsed.database)
+        if file.parent.is_dir():  # else opening the database says so
+            _take(held.enter_context(_opened(Path(f"{file}.server"))), file)
         yield
 
 
-def _take(lock: IO[str], database: str) -> None:
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("a+")
+    except OSError as error:
+        raise Misconfigured(
+            f"ANYWORD_DATABASE: {path}, which keeps other servers off, cannot be written ({error.strerror}): "
+            "give the user who runs the server the right to write there"
+        ) from None
+
+
+def _take(lock: IO[str], database: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -97,6 +133,11 @@ def _take(lock: IO[str], database: str) -> None:
         raise Misconfigured(
             f"ANYWORD_DATABASE: another server (process {lock.read().strip() or 'unknown'}) works with {database}: "
             "stop it, give this one a file of its own, or use PostgreSQL for several"
+        ) from None
+    except OSError as error:
+        raise Misconfigured(
+            f"ANYWORD_DATABASE: {database} lies on a file system without locks ({error.strerror}): "
+            "put it on a local disk, or use PostgreSQL"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

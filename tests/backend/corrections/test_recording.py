@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from backend.corrections import bodies
+from backend.corrections import bodies, recording
+from backend.corrections import spool as spool_module
 from backend.corrections.recording import Recorder
+from backend.corrections.spool import Spool
 from backend.store import projects
+from backend.store.clock import now
 from backend.store.database import Database
+from backend.store.facts import Event
 from model.errors import Unavailable
 from tests.backend.configs import recorded
 from tests.backend.corrections.told import (
@@ -29,7 +33,10 @@ from tests.backend.corrections.told import (
     square,
     task,
 )
+from tests.clocks import ahead_by
+from tests.postgres import Postgres
 
+LOST = "Events of the webhook are lost, and `python -m backend sync` repairs that"
 SECRET_WORDS = (b"t0ken", b"l0gin", b"passw0rd", b"a@b")
 RECORDED = {
     "webhook-annotation-created-by-api": "recorded",
@@ -211,3 +218,59 @@ def test_a_database_that_is_locked_refuses_soon_and_complains_once(
     assert counted(counts, "ANNOTATION_CREATED", "lost") == 3
     assert [record.getMessage().count("backend sync") for record in caplog.records] == [1]
     assert taking.record(event()) == "recorded"
+
+
+def test_a_replica_whose_clock_is_wrong_dates_events_by_the_databases(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deletions are judged by that time, whichever replica heard of them."""
+    url = postgres.make()
+    opened = Database(url)
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "datetime", ahead_by(timedelta(hours=3)))
+        recorder(opened).record(event("ANNOTATIONS_DELETED", annotations=[{"id": 1}]))
+    with opened.reading() as connection:
+        moment = now(connection)
+    [one] = inbox(opened)
+    assert abs(one.received - moment) < timedelta(hours=1)
+    opened.close()
+    postgres.drop(url)
+
+
+def test_an_event_that_waited_keeps_its_time(database: Database, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    earlier = datetime.now(UTC) - timedelta(minutes=30)
+    spool.put(Event(KEY, "PROJECT_UPDATED", b"", earlier))
+    Recorder(database, metrics(), lambda: None, spool).catch_up()
+    [one] = inbox(database)
+    assert abs(one.received - earlier) < timedelta(minutes=10)
+
+
+def test_a_file_that_was_deleted_takes_no_event_and_neither_does_the_spool(database: Database, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    taking = Recorder(database, metrics(), lambda: None, spool)
+    (tmp_path / "anyword.db").unlink()
+    with pytest.raises(Unavailable, match="was deleted or replaced"):
+        taking.record(event())
+    assert len(spool) == 0
+
+
+def test_a_full_spool_is_logged_beside_the_outage(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(spool_module, "MOST_EVENTS", 1)
+    counts = metrics()
+    taking = Recorder(database, counts, lambda: None, Spool(tmp_path / "spool"))
+    lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    assert taking.record(event()) == "recorded"
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="is full"):
+            taking.record(event())
+    lock.execute("ROLLBACK")
+    lock.close()
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert said == ["Events of the webhook wait on the disk", LOST]
+    assert counts.events.labels("ANNOTATION_CREATED", "lost")._value.get() == 3
+    taking.catch_up()
+    assert len(inbox(database)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,7 +71,60 @@ def test_a_damaged_file_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFi
     min(tmp_path.glob("*.event")).write_bytes(b"{")
     assert drained(Spool(tmp_path)) == [event(2)]
     assert len(list(tmp_path.glob("*.damaged"))) == 1
-    assert "put aside" in caplog.text
+    assert "was renamed to" in caplog.text
+
+
+def test_an_event_that_cannot_be_stored_does_not_stop_those_behind_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool, taken = Spool(tmp_path), list[Event]()
+
+    def store(one: Event) -> None:
+        if one == event(1):
+            raise ValueError("too long for its column")
+        taken.append(one)
+
+    spool.put(event(1))
+    spool.put(event(2))
+    assert (spool.drain(store), taken) == (1, [event(2)])
+    assert len(list(tmp_path.glob("*.damaged"))) == 1
+    assert "too long for its column" in caplog.text
+
+
+def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((2_000, 1_000, 500))
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+    spool = Spool(tmp_path)
+    spool.put(event(1))
+    spool.put(event(2))
+    restarted = Spool(tmp_path)
+    restarted.put(event(3))
+    assert drained(restarted) == [event(1), event(2), event(3)]
+
+
+def test_processes_may_share_a_folder(tmp_path: Path) -> None:
+    """What another process left is stored, and two never drain at one time."""
+    one, other = Spool(tmp_path), Spool(tmp_path)
+    one.put(event(1))
+    other.put(event(2))
+    taken: list[Event] = []
+
+    def store(event: Event) -> None:
+        assert Spool(tmp_path).drain(taken.append) == 0
+        taken.append(event)
+
+    assert one.drain(store) == 2
+    assert (taken, drained(other)) == ([event(1), event(2)], [])
+
+
+def test_a_full_disk_leaves_no_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        Spool(tmp_path).put(event(1))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
@@ -89,3 +144,5 @@ def test_each_database_has_a_folder_of_its_own() -> None:
     assert folder_of("sqlite:////data/x.db", "") == Path("/data/x.db.spool")
     assert folder_of("postgresql://a/one", "") != folder_of("postgresql://a/two", "")
     assert folder_of("sqlite:////data/x.db", "/else") == Path("/else")
+    assert folder_of("sqlite:////data/x.db?timeout=9", "") == Path("/data/x.db.spool")
+    assert folder_of("postgresql://a:old@h/one", "") == folder_of("postgresql://b:new@h/one", "")

@@ -150,10 +150,36 @@ def test_a_database_that_is_away_is_no_failure_of_the_project(
     for _ in range(3):
         learner.work_once()
     assert (count(school, "failed"), len(journal.failures)) == (0, 0)
+    assert count(school, "interrupted") == 3, "each round once, though the project is due and asked for"
     assert [record.getMessage() for record in caplog.records if "waits for the database" in record.getMessage()] == [
         "Learning waits for the database: The database was lost"
     ]
     away.clear()
+    learner.work_once()
+    assert history(database) == [(1, "1 new annotations")]
+
+
+def test_an_outage_that_outlasts_the_lease_is_no_failure_either(
+    database: Database, lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotated(database, 1)
+    lost = threading.Event()
+
+    def beat(*_: object) -> None:
+        raise Unavailable("The database was lost")
+
+    def work(number: int) -> None:
+        if number == 2 and not lost.is_set():
+            next(each for each in threading.enumerate() if each.name == "lease").join(20)
+            lost.set()
+
+    school, journal = school_of(database, partial(by_steps, work=work), lane, lease=0.05), Journal()
+    learner = Learner(school, journal, every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "beat", beat)
+        learner.work_once()
+    assert lost.is_set()
+    assert (count(school, "interrupted"), count(school, "overtaken"), len(journal.failures)) == (1, 0, 0)
     learner.work_once()
     assert history(database) == [(1, "1 new annotations")]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -24,6 +24,7 @@ from backend.prompting.prompts import Prompts
 from backend.prompting.sessions import Sessions
 from backend.prompting.shelf import Shelf
 from backend.store import database
+from backend.store import sessions as rows
 from backend.store.database import Database
 from model.values import Clause, Mask, Query
 from tests.backend import calls
@@ -32,6 +33,7 @@ from tests.backend.clients import SETTINGS
 from tests.backend.items import SIZE, box, point, read_prompts
 from tests.backend.pointing_engine import PointingEngine
 from tests.backend.prompting.test_sessions import ACTIONS, BLUE, WITH_BACKGROUND
+from tests.clocks import ahead_by
 from tests.postgres import Postgres
 
 Answered = tuple[Mask, list[str], list[int], str]
@@ -254,17 +256,6 @@ def test_replicas_whose_clocks_differ_find_each_others_sessions(
     opened.close()
 
 
-def ahead_by(seconds: timedelta) -> type[datetime]:
-    """A machine's clock that is so much ahead."""
-
-    class Ahead(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Ahead:
-            return cls.fromtimestamp((datetime.now(tz) + seconds).timestamp(), tz)
-
-    return Ahead
-
-
 def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +271,31 @@ def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
     assert points_of(one, place) == points_of(other, place) == 4
     opened.close()
     postgres.drop(url)
+
+
+def test_a_task_that_another_replica_holds_for_too_long_is_answered_alone(server: str) -> None:
+    opened, counts, place = Database(server, patience=0.2), CollectorRegistry(), Place("s", "1.1", "held")
+    one = sessions(opened, counts)
+    one.fuse(place, click_at(50), Editor(), SIZE)
+    with opened.writing() as connection:
+        rows.hold(connection, place.project, place.digest)
+        _, turn = one.fuse(place, click_at(50, 60), Editor(), SIZE)
+    assert (turn.session.turn, counts.get_sample_value("unshared_total")) == (2, 1)
+    opened.close()
+
+
+def test_a_database_that_dies_before_a_prompt_is_kept_stops_no_click(server: str) -> None:
+    opened, counts, place = Database(server), CollectorRegistry(), Place("s", "1.1", "dying")
+    shelf = Shelf(opened.sparing(), 60, Counter("unshared", "", registry=counts))
+    known = Sessions(60, shelf=shelf)
+    known.fuse(place, click_at(50), Editor(), SIZE)
+    [session] = known._tasks[place]
+    with shelf.held(place, {}) as held, opened.writing() as other:
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        other.exec_driver_sql(ending)
+        held.ask(session)
+    assert counts.get_sample_value("unshared_total") == 1
+    opened.close()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from backend.page.remedies import remedy
 from backend.problems import problem
 from backend.store import facts, revisions
 from backend.store.database import Database
-from backend.store.failures import explained
+from backend.store.failures import explained, is_away
 from backend.store.revisions import Draft
 from model.errors import Misconfigured, Unavailable
 from tests.backend.store.samples import annotation
@@ -250,3 +250,4 @@ def test_a_server_without_a_free_connection_is_named_as_such(words: str) -> None
     error = OperationalError("", {}, psycopg.OperationalError(f"connection failed: {words}"))
     said = explained(error, make_url("postgresql://u:p@host/name"))
     assert "takes no more connections: raise its max_connections" in said
+    assert is_away(error), "a server that starts then waits for it, as for one that is away"

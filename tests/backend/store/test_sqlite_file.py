@@ -13,7 +13,7 @@ import pytest
 from backend.store import projects
 from backend.store.database import Database
 from backend.store.projects import Project
-from backend.store.sqlite_file import RESCUED, one_server
+from backend.store.sqlite_file import RESCUED, FileGone, one_server
 from model.errors import Misconfigured, Unavailable
 
 ROOT = Path(__file__).parents[3]
@@ -24,13 +24,17 @@ def delete(path: Path) -> None:
         each.unlink()
 
 
+def delete_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
 def replace(path: Path) -> None:
     other = path.with_name("other.db")
     Database(f"sqlite:///{other}").close()
     other.replace(path)
 
 
-@pytest.mark.parametrize("harm", [delete, replace])
+@pytest.mark.parametrize("harm", [delete, replace, delete_log])
 def test_nothing_is_stored_in_a_file_that_nobody_will_read(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     path = tmp_path / "own.db"
     database = Database(f"sqlite:///{path}")
@@ -42,10 +46,69 @@ def test_nothing_is_stored_in_a_file_that_nobody_will_read(tmp_path: Path, harm:
         with pytest.raises(Unavailable, match="was deleted or replaced"), each.writing() as connection:
             projects.see(connection, Project("2.1"))
     database.close()
-    rescued = Database(f"sqlite:///{path}{RESCUED}")
-    with rescued.reading() as connection:
-        assert [project.title for project in projects.all_projects(connection)] == ["kept"]
-    rescued.close()
+    assert titles(path) == [["kept"]]
+
+
+def titles(path: Path) -> list[list[str]]:
+    """Of the projects in each copy."""
+    found = []
+    for copy in sorted(path.parent.glob(f"{path.name}.{RESCUED}-*")):
+        opened = Database(f"sqlite:///{copy}")
+        with opened.reading() as connection:
+            found.append([project.title for project in projects.all_projects(connection)])
+        opened.close()
+    return found
+
+
+def test_a_file_that_is_deleted_during_a_write_is_noticed_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    database = Database(f"sqlite:///{path}")
+
+    def write() -> None:
+        with database.writing() as connection:
+            projects.see(connection, Project("1.1", title="kept"))
+            delete(path)
+
+    with pytest.raises(FileGone):
+        write()
+    database.close()
+    assert titles(path) == [["kept"]]
+
+
+def test_a_file_that_nobody_asks_for_is_copied_at_the_end_and_no_copy_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    for title in ("first", "second"):
+        database = Database(f"sqlite:///{path}")
+        with database.writing() as connection:
+            projects.see(connection, Project("1.1", title=title))
+        for name in ("own.db", "own.db-wal", "own.db-shm"):
+            (tmp_path / name).unlink()
+        database.close()
+    assert titles(path) == [["first"], ["second"]]
+
+
+def test_commands_may_come_and_go(tmp_path: Path) -> None:
+    """The last connection of another process leaves the log in place: this one has it open."""
+    path = tmp_path / "own.db"
+    database = Database(f"sqlite:///{path}")
+    code = (
+        "from backend.store.database import Database; from backend.store import projects\n"
+        f"database = Database('sqlite:///{path}')\n"
+        "with database.writing() as connection: projects.see(connection, projects.Project('1.1', title='told'))\n"
+        "database.close()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    with database.reading() as connection:
+        assert [project.title for project in projects.all_projects(connection)] == ["told"]
+    database.close()
+    assert titles(path) == []
+
+
+def test_a_link_to_a_file_is_the_file(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "own.db")
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("own", "link")]
+    with one_server(urls[0]), pytest.raises(Misconfigured, match="another server"), one_server(urls[1]):
+        pass
 
 
 def test_a_file_that_was_put_back_is_used_again(tmp_path: Path) -> None:
