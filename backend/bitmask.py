@@ -44,11 +44,12 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def decode(uri: str) -> Mask:
-    """The mask (H, W) of a data URI that `encode` or an editor wrote.
+def decode(uri: str, size: tuple[int, int] | None = None) -> Mask:
+    """The mask (H, W) of a data URI that `encode` or an editor wrote, for a picture of `size` (H, W).
 
     A picture with transparent pixels is read by its alpha (at least 128), an opaque one by its red channel; opaque and
-    without red it is 1.23's mask of the whole picture, black. Raises BadQuery where there is no readable PNG.
+    without red it is 1.23's mask of the whole picture, black. Raises BadQuery where there is no readable PNG, and
+    before a pixel is unpacked for another size than the picture's.
     """
     head, comma, body = uri.partition(",")
     if not comma or not head.startswith("data:image/"):
@@ -57,12 +58,16 @@ def decode(uri: str) -> Mask:
         picture = Picture.open(io.BytesIO(base64.b64decode(body, validate=True)), formats=["PNG"])
         if picture.width * picture.height > MAX_PIXELS:
             raise BadQuery(f"mask: {picture.width} x {picture.height} pixels are too many")
+        if size is not None and (picture.height, picture.width) != size:
+            raise BadQuery(
+                f"mask: {picture.width} x {picture.height} pixels, but the picture has {size[1]} x {size[0]}"
+            )
         if _ours(picture):
             return np.asarray(np.asarray(picture) != 0, np.bool_)
-        channels = np.asarray(picture.convert("RGBA"))
+        channels = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        red, alpha = (np.asarray(channels.getchannel(name)) >= THRESHOLD for name in "RA")
     except (OSError, SyntaxError, ValueError, Picture.DecompressionBombError) as error:
         raise BadQuery("mask: the picture in the data URI is damaged") from error
-    red, alpha = channels[..., 0] >= THRESHOLD, channels[..., 3] >= THRESHOLD
     if not alpha.all():
         return alpha
     return red if red.any() else alpha

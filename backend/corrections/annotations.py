@@ -171,10 +171,7 @@ def _mask(item: Item) -> Mask:
     value, size = value_of(item), _size(item)
     if isinstance(value.get("rle"), list | bytes):
         return rle.decode(value["rle"], size)
-    mask = bitmask.decode(str(value.get("imageDataURL")))
-    if mask.shape != size:
-        raise BadQuery(f"mask: {mask.shape[1]} x {mask.shape[0]} pixels, but the picture has {size[1]} x {size[0]}")
-    return mask
+    return bitmask.decode(str(value.get("imageDataURL")), size)
 
 
 def _size(item: Item) -> tuple[int, int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps
 
-from backend.pictures.file_format import repaired, unserved
+from backend.pictures.file_format import unserved
+from backend.pictures.jpeg import scans
+from backend.pictures.orientation import turned
+from backend.pictures.repair import repaired
 from model.errors import BadImage
 from model.values import Image
 
@@ -20,15 +21,18 @@ MEGA = 1_000_000
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")
 # Ours. A progressive JPEG has ten scans or so; each goes over all pixels again, and costs the sender 23 bytes.
 MOST_SCANS = 50
-MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # of a JPEG; those left out have no length
-LONGEST_SIDE = 65_535  # pixels; JPEG and WebP have no longer one, and browsers show none
-END, SCAN = b"\xd9", b"\xda"
+# Pixels. JPEG has no longer side, and neither has the canvas on which the editor draws masks: beyond it, Chromium 156
+# shows a picture and draws nothing on it.
+LONGEST_SIDE = 65_535
+STRIP = 1 << 20  # pixels that are converted at a time: Pillow needs up to 16 bytes for each
 
 CONVERT = "a format that is not served: convert it to JPEG or PNG"
 NOT_SERVED = {
-    "HTML": "image: the address leads to a page in HTML, not to a picture: to a login or error page, or to a viewer",
+    "HTML": "image: the address leads to a page in HTML, not to a picture: mostly to a login page (check "
+    "ANYWORD_LABEL_STUDIO_API_KEY, or the storage's permissions), else to an error page or a viewer",
     "JSON": "image: the address leads to a JSON document, not to a picture",
     "XML": "image: the address leads to an XML document, not to a picture",
+    "nothing": "image: the file is empty: upload it again",
 }
 
 # One picture can make Pillow warn 65,000 times, each time of something else, and Python remembers every one.
@@ -57,7 +61,7 @@ def decode(data: bytes, max_pixels: int) -> Picture:
     try:
         return Picture(_decoded(data, max_pixels))
     except Damaged as error:
-        mended = repaired(data)
+        mended = repaired(data, max_pixels)
         if mended is None:
             raise BadImage(str(error)) from error
     try:
@@ -84,20 +88,18 @@ def _decoded(data: bytes, max_pixels: int) -> Image:
     from model.sixteen_bits import eight_bits  # OpenCV: a tenth of a second, which the start need not wait for
 
     try:
-        shown = eight_bits(data, picture)
-        ImageOps.exif_transpose(shown, in_place=True)
-        return np.array(_as_rgb(shown))
+        return turned(_pixels(eight_bits(data, picture)), picture)
     except Exception as error:
         raise Damaged("image: the file is damaged or cut off: upload it again") from error
 
 
-def scans(data: bytes) -> int:
-    """How often a JPEG goes over its pixels until its end; what stands behind it, such as a film, is left alone."""
-    at, found = 0, 0
-    while (marker := MARKER.search(data, at)) is not None and marker[1] != END:
-        found += marker[1] == SCAN
-        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        at = marker.end() + (0 if marker.start() == 0 else length)  # the first one, start of image, has no length
+def _pixels(picture: Pillow.Image) -> Image:
+    """The pixels (H, W, 3), converted strip by strip: at once, Pillow and NumPy keep the picture four times."""
+    picture.load()
+    found, rows = np.empty((picture.height, picture.width, 3), np.uint8), max(1, STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        found[top : top + rows] = np.asarray(_as_rgb(strip))
     return found
 
 

@@ -166,8 +166,8 @@ class Web:
     def _refusal(self, status: int, url: str, own: bool) -> str:
         """What the server said, and what to do about it where the key is in question."""
         said = f"image: {status:d} from {shown(url)}"
-        if status == HTTPStatus.NOT_FOUND and (prefix := self._missing_prefix(url)):
-            return f"{said}: add {prefix} to ANYWORD_LABEL_STUDIO_URL if Label Studio is served below that path"
+        if status == HTTPStatus.NOT_FOUND and (server := self._other_server(url)):
+            return f"{said}: set ANYWORD_LABEL_STUDIO_URL to {server} if Label Studio is served below that path"
         if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return said
         if not self.hostname:
@@ -178,11 +178,12 @@ class Web:
             return f"{said}, which gets no key because it is not ANYWORD_LABEL_STUDIO_URL"
         return f"{said}, {'check' if self.key else 'set'} ANYWORD_LABEL_STUDIO_API_KEY"
 
-    def _missing_prefix(self, url: str) -> str:
-        """The sub-path before Label Studio's own paths in an address, where the configured address has none."""
-        own = self._is_own(url) and not split(self.hostname).path.strip("/")
-        before, found, _ = split(url).path.partition("/data/")
-        return before if own and found else ""
+    def _other_server(self, url: str) -> str:
+        """Where a path says that Label Studio is, if not at the configured address: it ends before `/data/`."""
+        configured = split(self.hostname).path.rstrip("/")
+        path = split(url).path.removeprefix(f"{configured}/")
+        before, found, _ = f"/{path.lstrip('/')}".partition("/data/")
+        return shown(joined(url, before)) if self._is_own(url) and found and before else ""
 
 
 def _with_key(header: str) -> Authorize:

@@ -69,13 +69,9 @@ class Images:
         """The picture behind the address as `load` gives it, with what to tell an annotator.
 
         `size`: the (H, W) that the asker sees. Where the kept picture has another, its file was replaced and is read
-        again, once.
+        again.
         """
-        file = self._file(url.strip(), task_id, hostname or "")
-        found = self.cache.get(file)
-        if size is not None and found.pixels.shape[:2] != size and self.cache.forget(file.address, found):
-            return self.cache.get(file)
-        return found
+        return self.cache.get(self._file(url.strip(), task_id, hostname or ""), size)
 
     def _file(self, url: str, task_id: int | None, hostname: str) -> PictureFile:
         scheme = _scheme(url)

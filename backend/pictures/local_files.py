@@ -31,29 +31,27 @@ def find_local_file(url: str, root: str, most: int) -> PictureFile | None:
     Windows writes paths with backslashes: the path is taken as it stands first, then with slashes. Raises MissingFile,
     and BadImage for a file outside the root or one that is too large.
     """
-    path = local_path(url, root)
-    if path is None:
+    name = local_name(url, root)
+    if name is None:
         return None
     try:
-        return local_file(path, root, most)
+        return local_file(Path(root, name), root, most)
     except MissingFile:
-        slashed = Path(root, str(path)[len(root) :].replace("\\", "/").lstrip("/"))
-        if slashed == path:
+        if "\\" not in name:
             raise
-        return local_file(slashed, root, most)
+        return local_file(Path(root, name.lstrip("\\").replace("\\", "/")), root, most)
 
 
-def local_path(url: str, root: str) -> Path | None:
-    """The file that an address means, if a root is configured and it names one; it may still lie outside the root."""
+def local_name(url: str, root: str) -> str | None:
+    """The path of the file that an address means, if a root is configured and it names one; it may lie outside."""
     if not root or "\0" in unquote(url):
         return None
     path, _, query = url.partition("?")
     if path.endswith(LOCAL_FILES):
-        return Path(root, parse_qs(query).get("d", [""])[0])
+        return parse_qs(query).get("d", [""])[0]
     if url[:7].lower() == "file://":
-        return Path(root, unquote(url[7:]))
-    named = Path(root, url)
-    return named if not url.startswith("/") or named.is_relative_to(root) else None
+        return unquote(url[7:])
+    return url if not url.startswith("/") or Path(url).is_relative_to(root) else None
 
 
 def local_file(path: Path, root: str, most: int) -> PictureFile:

@@ -55,20 +55,15 @@ class PictureCache:
         """What the kept pictures take."""
         return int(self._kept.currsize)
 
-    def forget(self, address: str, picture: Picture) -> bool:
-        """Let go of a picture that its file no longer shows; whether it was still kept."""
-        with self._lock:
-            kept = self._kept.get(address)
-            if kept is None or kept.picture is not picture:
-                return False
-            del self._kept[address]
-            return True
+    def get(self, file: PictureFile, size: tuple[int, int] | None = None) -> Picture:
+        """The picture in a file; raises what reading or decoding raises, for everybody who waits for it.
 
-    def get(self, file: PictureFile) -> Picture:
-        """The picture in a file; raises what reading or decoding raises, for everybody who waits for it."""
+        `size`: the (H, W) that the asker sees. Where the kept picture has another, its file was replaced: it is read
+        again, and whatever it shows then is the answer.
+        """
         with self._lock:
             kept = self._kept.get(file.address)
-            if kept is not None and self._is_fresh(kept, file):
+            if kept is not None and self._is_fresh(kept, file, size):
                 self.found += 1
                 return kept.picture
             self.missed += 1
@@ -78,10 +73,11 @@ class PictureCache:
             self._work(file, kept, reading)
         return reading.result()
 
-    def _is_fresh(self, kept: _Kept, file: PictureFile) -> bool:
+    def _is_fresh(self, kept: _Kept, file: PictureFile, size: tuple[int, int] | None) -> bool:
         if file.version is not None:
             return kept.version == file.version
-        return self._clock() < kept.read_at + FRESH_SECONDS
+        shown = size is None or kept.picture.pixels.shape[:2] == size
+        return shown and self._clock() < kept.read_at + FRESH_SECONDS
 
     def _work(self, file: PictureFile, kept: _Kept | None, reading: Future[Picture]) -> None:
         try:

@@ -16,6 +16,8 @@ from PIL import Image as Picture
 from backend import bitmask
 from model.errors import BadQuery
 from model.values import Mask
+from tests.backend.pictures.hostile import chunk
+from tests.model.memory import growth, measured
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))
 
@@ -53,6 +55,13 @@ def test_every_reader_sees_the_same_mask_in_one_bit_a_pixel() -> None:
 
 def test_the_masks_of_earlier_versions_are_read() -> None:
     """White on transparent white, which only the alpha channel tells apart."""
+    mask = np.zeros((5, 9), np.bool_)
+    mask[1:3, 2:7] = True
+    file = base64.b64decode(bitmask.encode(mask).removeprefix(bitmask.PREFIX))
+    old = chunk(b"PLTE", bitmask.WHITE * 2)
+    file = file.replace(chunk(b"PLTE", bitmask.BLACK + bitmask.WHITE), old)
+    assert old in file
+    assert np.array_equal(bitmask.decode(bitmask.PREFIX + base64.b64encode(file).decode()), mask)
     pixels = np.full((4, 6, 4), 255, np.uint8)
     pixels[:2, :, 3] = 0
     assert np.array_equal(bitmask.decode(uri(Picture.fromarray(pixels))), pixels[..., 3] == 255)
@@ -79,6 +88,17 @@ def test_an_opaque_black_mask_covers_the_whole_picture() -> None:
 def test_what_is_no_picture_is_refused(data: str) -> None:
     with pytest.raises(BadQuery, match="mask:"):
         bitmask.decode(data)
+
+
+@measured
+def test_a_mask_of_another_size_than_the_pictures_is_refused_before_it_is_unpacked() -> None:
+    claim = uri(Picture.new("1", (8_000, 6_000)))
+
+    def refused() -> None:
+        with pytest.raises(BadQuery, match="mask: 8000 x 6000 pixels, but the picture has 40 x 30"):
+            bitmask.decode(claim, (30, 40))
+
+    assert growth(refused) < 10_000_000
 
 
 def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_decoded() -> None:

@@ -174,11 +174,17 @@ def test_a_dead_link_is_named() -> None:
     assert refusal(f"http://127.0.0.1:{port}/a.png").startswith(f"image: http://127.0.0.1:{port}/a.png cannot be")
 
 
-def test_a_missing_sub_path_is_named(site: Site) -> None:
-    said = refusal("/label/data/upload/1/a.png", hostname=site.url)
+@pytest.mark.parametrize("configured", ["", "/", "/ls"])
+def test_a_sub_path_that_the_configured_address_lacks_is_named(site: Site, configured: str) -> None:
+    said = refusal("/label/data/upload/1/a.png", hostname=site.url + configured)
     assert "404" in said
-    assert said.endswith("add /label to ANYWORD_LABEL_STUDIO_URL if Label Studio is served below that path")
-    assert "ANYWORD_LABEL_STUDIO_URL" not in refusal("/data/upload/1/a.png", hostname=site.url)
+    assert said.endswith(f"set ANYWORD_LABEL_STUDIO_URL to {site.url}/label if Label Studio is served below that path")
+
+
+@pytest.mark.parametrize("configured", ["", "/label"])
+def test_a_file_that_is_gone_is_no_question_of_the_sub_path(site: Site, configured: str) -> None:
+    said = refusal(f"{configured}/data/upload/1/a.png", hostname=site.url + configured)
+    assert said == f"image: 404 from {site.url}{configured}/data/upload/1/a.png"
 
 
 @pytest.mark.parametrize("kind", ["", "image/jpeg", "text/plain", "jpg", "application/x-octet-stream", "*/*"])

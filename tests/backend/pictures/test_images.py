@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from backend.pictures.decoding import decode
 from backend.pictures.images import ImageSource
 from model.errors import BadImage
 from tests.backend.configs import recorded
-from tests.backend.pictures.hostile import chunk
 from tests.backend.site import COLOUR, PNG, Site, file_of, load, loader, png, redirect, refusal
 
 # Addresses
@@ -207,6 +205,17 @@ def test_a_path_of_windows_is_read_as_it_stands_and_then_with_slashes(root: Path
     assert "no picture" in refusal(address, local_files_root=str(root))
 
 
+@pytest.mark.parametrize("written", ["{0}/", "{0}//", "{0}/./", "{0}/sub/.."])
+def test_a_path_of_windows_is_read_however_the_root_is_written(root: Path, written: str) -> None:
+    for address in ("/data/local-files/?d=sub%5Ca%20b.png", "sub\\a b.png", "\\sub\\a b.png"):
+        load(address, local_files_root=written.format(root))
+
+
+def test_a_path_of_windows_is_read_below_a_relative_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root.parent)
+    load("/data/local-files/?d=sub%5Ca%20b.png", local_files_root=f"./{root.name}")
+
+
 def test_a_path_of_windows_does_not_lead_out_of_the_root(root: Path) -> None:
     said = refusal("/data/local-files/?d=sub%5C..%5C..%5Csecret.png", local_files_root=str(root))
     assert said == "image: secret.png lies outside ANYWORD_LOCAL_FILES_ROOT"
@@ -229,6 +238,13 @@ def test_a_replaced_file_is_fetched_again_for_who_sees_the_new_size(site: Site) 
         assert images.picture("/a.png", size=(height, width)).pixels.shape == (height, width, 3)
         assert images.picture("/a.png", size=(8, 9)).pixels.shape == (8, 9, 3)
         assert len(site.seen) == 2
+
+
+def test_a_picture_that_was_just_fetched_is_not_fetched_again_for_a_size_that_it_never_had(site: Site) -> None:
+    site.routes["/a.png"] = png
+    with loader(hostname=site.url) as images:
+        assert images.picture("/a.png", size=(80, 90)).pixels.shape == (5, 7, 3)
+        assert len(site.seen) == 1
 
 
 # Pixels
@@ -301,68 +317,10 @@ def test_every_kind_of_pixel_becomes_red_green_and_blue(data: bytes, colour: tup
     assert np.abs(image[0, 0].astype(int) - colour).max() <= 2
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", PNG[:40], NOISE[:300], JPEG[:100], b"\xff\xd8\xff\xe0" + bytes(50)])
+@pytest.mark.parametrize("data", [b"hello", PNG[:40], NOISE[:60], JPEG[:100], b"\xff\xd8\xff\xe0" + bytes(50)])
 def test_a_damaged_file_is_refused(data: bytes) -> None:
     with pytest.raises(BadImage, match="damaged"):
         decode(data, 1_000_000)
-
-
-@pytest.mark.parametrize("cut", [1, 2, 20])
-def test_a_jpeg_without_its_end_is_read_and_noted(cut: int) -> None:
-    whole, found = decode(JPEG, 1_000_000), decode(JPEG[:-cut], 1_000_000)
-    assert not whole.notes
-    assert "ends too early" in found.notes[0]
-    assert np.array_equal(found.pixels[:8], whole.pixels[:8])
-
-
-def test_a_jpeg_that_lost_its_lower_half_shows_the_upper_one_as_browsers_do() -> None:
-    whole, found = decode(JPEG, 1_000_000), decode(JPEG[: len(JPEG) // 2], 1_000_000)
-    assert np.array_equal(found.pixels[:8], whole.pixels[:8])
-    assert "lower part may be missing" in found.notes[0]
-
-
-@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
-@pytest.mark.parametrize("before", [True, False], ids=["before the pixels", "behind them"])
-def test_a_png_with_long_texts_is_read_and_noted(kind: bytes, before: bool) -> None:
-    words = b"word " * 500_000
-    head = {b"tEXt": b"k\0", b"zTXt": b"k\0\0", b"iTXt": b"k\0\1\0\0\0"}[kind]
-    long = chunk(kind, head + (words if kind == b"tEXt" else zlib.compress(words)))
-    at = 33 if before else len(PNG) - 12
-    found = decode(PNG[:at] + long + PNG[at:], 1_000_000)
-    assert np.array_equal(found.pixels, decode(PNG, 1_000_000).pixels)
-    assert kind == b"tEXt" or "texts in the picture's file were left out" in found.notes[0]
-
-
-SVG = b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>'
-
-
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        (file_of(Picture.new("RGB", (4, 4)), "TIFF"), "TIFF"),
-        (file_of(Picture.new("RGB", (4, 4)), "JPEG2000"), "JPEG 2000"),
-        (file_of(Picture.new("RGB", (16, 16)), "ICO"), "an icon (ICO)"),
-        (file_of(Picture.new("RGB", (4, 4)), "PDF"), "PDF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "a video (MP4)"),
-        (SVG, "SVG"),
-        (SVG.partition(b"\n")[2], "SVG"),
-        (bytes(128) + b"DICM", "DICOM"),
-    ],
-)
-def test_a_format_that_is_not_served_is_named(data: bytes, name: str) -> None:
-    with pytest.raises(BadImage, match=f"the file is {re.escape(name)}, a format that is not served"):
-        decode(data, 1_000_000)
-
-
-@pytest.mark.parametrize("page", [b"<!DOCTYPE html><html>", b"\n<html lang='en'>", b"<HEAD><title>"])
-def test_a_page_is_named_as_such(page: bytes) -> None:
-    with pytest.raises(BadImage, match="leads to a page in HTML"):
-        decode(page, 1_000_000)
-
-
-def test_avif_is_served_though_its_file_is_of_heics_family() -> None:
-    decode(file_of(Picture.new("RGB", (16, 16), "red"), "AVIF"), 1_000_000)
 
 
 def test_the_key_is_not_shown_with_the_source() -> None:

@@ -106,13 +106,20 @@ def test_a_picture_is_read_only_as_others_look_at_it_too() -> None:
     assert not cache.get(PictureFile("a", None, lambda: b"")).pixels.flags.writeable
 
 
-def test_a_picture_that_its_file_no_longer_shows_is_read_again_once() -> None:
+def test_a_picture_of_another_size_than_its_asker_sees_is_read_again() -> None:
     shelf = Shelf()
     file = PictureFile("a", None, lambda: shelf._read("a"))
-    old = shelf.cache.get(file)
+    shelf.cache.get(file)
+    assert shelf.cache.get(file, (4, 5)).pixels.shape == (4, 5, 3)
+    assert shelf.read == ["a"]
     shelf.contents["a"] = b"7"
-    assert shelf.cache.forget("a", old)
-    assert shelf.get("a") == 7
-    assert not shelf.cache.forget("a", old)  # another asker has replaced it already
-    assert shelf.get("a") == 7
+    assert shelf.cache.get(file, (9, 9)).pixels[0, 0, 0] == 7
     assert shelf.read == ["a", "a"]
+
+
+def test_a_file_whose_version_is_known_is_not_read_again_for_its_size() -> None:
+    shelf = Shelf()
+    file = PictureFile("a", 1, lambda: shelf._read("a"))
+    shelf.cache.get(file)
+    shelf.cache.get(file, (9, 9))
+    assert shelf.read == ["a"]
