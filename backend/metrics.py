@@ -29,7 +29,8 @@ MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # i
 
 
 # The labels that counters have from the start: a series that begins at 1 shows Prometheus no increase.
-ROUTES, STATUSES = ("/predict", "/setup", "/webhook"), ("200", "401", "413", "422", "500", "503")
+ROUTES = ("/predict", "/setup", "/webhook", "/webhook/<path:secret>")
+STATUSES = ("200", "400", "401", "413", "415", "422", "500", "503", "507")
 KINDS = ("Unexpected", "NotReached", "HTTP", *(kind.__name__ for kind in STATUSES_OF))
 EVENT_OUTCOMES = ("recorded", "spooled", "ignored", "refused", "lost", "read", "unreadable")
 OFFER_OUTCOMES = ("remembered", "dropped")
@@ -97,6 +98,7 @@ class Metrics:
         depth = Gauge("anyword_queue_depth", "Predictions that wait for the models", registry=self.registry)
         depth.set_function(queue_depth)
         _begin(self.requests, ROUTES, STATUSES)
+        _begin(self.request_seconds, ROUTES)
         _begin(self.errors, KINDS)
         _begin(self.events, (*ACTIONS, "other"), EVENT_OUTCOMES)
         self.events.labels("other", "unauthorised")

@@ -1,5 +1,6 @@
 """The alerts: promtool's unit tests, and that the server has the series that they ask for."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,12 +40,31 @@ def test_every_alert_is_tested_and_says_what_to_do() -> None:
         ("anyword_offers_total", {"outcome": "dropped"}),
         ("anyword_learning_runs_total", {"outcome": "failed"}),
         ("anyword_lane_stalls_total", {}),
-        ("anyword_requests_total", {"route": "/predict", "status": "500"}),
+        ("anyword_request_seconds_count", {"route": "/webhook/<path:secret>"}),
     ],
 )
 def test_a_counter_begins_at_zero(name: str, labels: dict[str, str]) -> None:
     """Else its first case is a series that begins at 1, in which Prometheus sees no increase."""
     assert Metrics(lambda: 0).registry.get_sample_value(name, labels) == 0
+
+
+def test_every_answer_that_is_described_is_counted_from_zero() -> None:
+    described = json.loads((ROOT / "backend" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    count = Metrics(lambda: 0).registry.get_sample_value
+    for path in ("/predict", "/setup", "/webhook", "/webhook/{secret}"):
+        route = path.replace("{secret}", "<path:secret>")  # the default in compose
+        for status in described[path]["post"]["responses"]:
+            assert count("anyword_requests_total", {"route": route, "status": status}) == 0, (route, status)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: apt-get install prometheus")
+def test_prometheus_reads_its_configuration(tmp_path: Path) -> None:
+    """All but `username_file`: it is newer than Debian's promtool."""
+    told = (FOLDER / "prometheus.yml").read_text(encoding="utf-8").replace("username_file", "username")
+    (tmp_path / "prometheus.yml").write_text(told, encoding="utf-8")
+    command = [str(PROMTOOL), "check", "config", "--syntax-only", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_alerts_are_mounted_and_every_service_has_a_limit() -> None:

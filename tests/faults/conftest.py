@@ -7,6 +7,12 @@ import pytest
 from tests.faults.studio import Studio, configured
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spooled events lie in the working folder: a server that is started in the repository would read them."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Path:
     """Where a database may be made."""

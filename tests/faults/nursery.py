@@ -41,7 +41,7 @@ def live(url: str, project: str, log: Path, moment: int) -> None:
         patch.object(app, "_learn", noted(log)),
         patch.object(Learner, "start", lambda learner: learners.append(learner)),
     ):
-        app.create_app(Settings(database=url, learn_every=0), load=ColourEngine)
+        app.create_app(Settings(database=url, learn_every=0, spool=str(log.with_suffix(".spool"))), load=ColourEngine)
     killed_at(moment)
     until("everything is judged", lambda: judged(learners[0], database, project))
 

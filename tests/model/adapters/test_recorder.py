@@ -149,6 +149,8 @@ def test_inversion_and_clustering_through_recordings_are_those_without(monkeypat
     for device in (CPU, CUDA):
         backbone.recorder, backbone.text_recorder = Recorder(device), Recorder(device)
         found.append([invert(backbone, subject, steps, lambda: None), *cluster(backbone, views, config, lambda: None)])
-    for plain, recorded in zip(*found, strict=True):
+    starts = (backbone.embed(tokens, backbone.inputs(tokens)), *(text for _ in views))
+    for start, plain, recorded in zip(starts, *found, strict=True):
         assert plain.steps == recorded.steps > 0
-        torch.testing.assert_close(recorded.embeddings, plain.embeddings)
+        # Adam divides a gradient by its own size, and so enlarges the rounding of small ones: judge by the way gone.
+        assert (recorded.embeddings - plain.embeddings).norm() < 0.01 * (plain.embeddings - start).norm()

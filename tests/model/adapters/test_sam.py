@@ -122,7 +122,7 @@ def test_prompts_together_give_what_they_give_alone(segmenter: SamSegmenter) -> 
     for prompt, found in zip(prompts, together, strict=True):
         (alone,) = segmenter.decode(embedding, [prompt])
         np.testing.assert_allclose(found.low_res_masks, alone.low_res_masks, atol=1e-4)
-        np.testing.assert_allclose(found.iou_predictions, alone.iou_predictions, atol=1e-5)
+        np.testing.assert_allclose(found.iou_predictions, alone.iou_predictions, atol=1e-4)
         assert len(found.iou_predictions) == (3 if prompt.multimask_output else 1)
 
 
