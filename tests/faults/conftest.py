@@ -23,9 +23,3 @@ def sqlite(tmp_path: Path) -> Path:
 def studio() -> Studio:
     """A project with two labels that the small engine knows."""
     return Studio(configured(["red", "blue"]))
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events that wait for a database server lie in the working folder: each test has one of its own."""
-    monkeypatch.chdir(tmp_path)
