@@ -94,9 +94,11 @@ def engine() -> Engine:
 
 if __name__ == "__main__":
     corners = [corner.partition(":")[::2] for corner in sys.argv[1:]]
-    for kind in {kind for kind, _ in corners}:  # what is loaded once
-        look(KINDS.get(kind, png)(64, 64), None if kind in KINDS else query(kind, 64, 64), [])
+    warm: set[str] = set()
     for kind, size in corners:
+        if kind not in warm:  # what is loaded once
+            look(KINDS.get(kind, png)(64, 64), None if kind in KINDS else query(kind, 64, 64), [])
+            warm.add(kind)
         width, height = map(int, size.split("x"))
         data, shapes = KINDS.get(kind, png)(width, height), list[bool]()
         asked = None if kind in KINDS else query(kind, width, height)
