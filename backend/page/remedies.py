@@ -19,6 +19,10 @@ REMEDIES = tuple(
             "In Label Studio: Account & Settings, Personal Access Token (or Legacy Token); start the backend with it.",
         ),
         (
+            "leads to a page in HTML",
+            "The address answers with a page instead of a picture: it may want a log-in, or be that of a viewer.",
+        ),
+        (
             "check (the personal access token in )?ANYWORD_LABEL_STUDIO_API_KEY",
             "The key is refused: it may have run out, belong to another server or to somebody who may not see the "
             "project, or be a legacy token where those are switched off.",
@@ -46,10 +50,6 @@ REMEDIES = tuple(
         (
             "no answer from|took longer than",
             "Try the address from the backend's own machine, or raise ANYWORD_IMAGE_TIMEOUT.",
-        ),
-        (
-            "leads to a page in HTML",
-            "The address answers with a page instead of a picture: it may want a log-in, or be that of a viewer.",
         ),
         (
             "ANYWORD_LOCAL_FILES_ROOT",
