@@ -21,7 +21,7 @@ from model.values import Mask
 from tests.e2e.label_studio import SECONDS, Project, call
 from tests.e2e.servers import Backend
 
-PATIENCE = 100.0  # seconds until something that has to come about is given up
+PATIENCE = 400.0  # seconds until something that has to come about is given up; learning shares two busy cores
 
 
 @dataclass(frozen=True, slots=True)
