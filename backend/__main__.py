@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend import __version__, certificates
-from backend.settings import Settings, read
+from backend.settings import LAST_PORT, Settings, read
 from model.errors import Misconfigured
-
-LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

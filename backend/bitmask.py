@@ -14,11 +14,11 @@ import zlib
 import numpy as np
 from PIL import Image as Picture
 
+from backend import png
 from model.errors import BadQuery
 from model.values import Mask
 
 PREFIX = "data:image/png;base64,"
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PALETTE = 3  # colour type
 BLACK, WHITE = b"\0\0\0", b"\xff\xff\xff"
 THRESHOLD = 128
@@ -35,13 +35,8 @@ def encode(mask: Mask) -> str:
     header = struct.pack(">IIBBBBB", width, height, 1, PALETTE, 0, 0, 0)
     pixels = zlib.compress(lines.tobytes())
     chunks = {b"IHDR": header, b"PLTE": BLACK + WHITE, b"tRNS": b"\0", b"IDAT": pixels, b"IEND": b""}
-    file = SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks.items())
+    file = png.SIGNATURE + b"".join(png.chunk(kind, data) for kind, data in chunks.items())
     return PREFIX + base64.b64encode(file).decode("ascii")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG (PNG specification, section 5.3)."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def decode(uri: str, size: tuple[int, int] | None = None) -> Mask:

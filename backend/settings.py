@@ -14,6 +14,7 @@ from model.errors import Misconfigured
 from model.presets import PRESETS
 
 PREFIX = "ANYWORD_"
+LAST_PORT = 65535
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMATS = ("text", "json")
@@ -109,7 +110,7 @@ class Settings:
     basic_auth_user: str = _text("", "User name that requests have to bring; empty: no check")
     basic_auth_password: str = _secret("Password that requests have to bring")
     host: str = _text("127.0.0.1", "Address to listen on")
-    port: int = _number(9090, "Port to listen on", 0, 65535)
+    port: int = _number(9090, "Port to listen on", 0, LAST_PORT)
     threads: int = _number(
         32, "Requests served at the same time, more than the queue holds; a longer queue brings more", 2, MOST_THREADS
     )

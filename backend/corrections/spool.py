@@ -20,6 +20,7 @@ from uuid import uuid4
 from sqlalchemy import make_url
 
 from backend.store.facts import Event
+from backend.store.sqlite_file import file_of
 from model.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ def folder_of(database: str, chosen: str) -> Path:
     if chosen:
         return Path(chosen)
     url = make_url(database)
-    if url.drivername == "sqlite" and url.database and not url.database.startswith("file:"):
-        return Path(f"{url.database}.spool")
+    if file := file_of(url):
+        return Path(f"{file}.spool")
     named = f"{url.host}:{url.port or ''}/{url.database}"
     return Path(f"anyword-{hashlib.blake2b(named.encode(), digest_size=4).hexdigest()}.spool")

@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from backend import png
 from backend.pictures import jpeg
 
-PNG = b"\x89PNG\r\n\x1a\n"
 BMP = b"BM"
 SHOWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf")  # the chunks that decide how a PNG is shown
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -38,7 +38,7 @@ def repaired(data: bytes, max_pixels: int) -> Repair | None:
         return None if jpeg.shows_nothing(data) else Repair(data + jpeg.END_OF_IMAGE, CUT)
     if data.startswith(BMP):
         return _bmp(data, max_pixels)
-    return _png(data, max_pixels) if data.startswith(PNG) else None
+    return _png(data, max_pixels) if data.startswith(png.SIGNATURE) else None
 
 
 def _bmp(data: bytes, max_pixels: int) -> Repair | None:
@@ -59,8 +59,8 @@ def _png(data: bytes, max_pixels: int) -> Repair | None:
     whole, missing = _filled(packed, most)
     if missing and most - missing < LEAST * most:
         return None
-    head = b"".join(_chunk(kind, body) for kind, body in chunks if kind != b"IDAT")
-    mended = PNG + head + _chunk(b"IDAT", whole) + _chunk(b"IEND", b"")
+    head = b"".join(png.chunk(kind, body) for kind, body in chunks if kind != b"IDAT")
+    mended = png.SIGNATURE + head + png.chunk(b"IDAT", whole) + png.chunk(b"IEND", b"")
     return Repair(mended, _share(missing, most) if missing else LEFT_OUT)
 
 
@@ -73,17 +73,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
     Others are left out where they do not fit their checksum. Browsers do not look at that of the pixels.
     """
-    at = len(PNG)
+    at = len(png.SIGNATURE)
     while at + 8 <= len(data):
         end = at + 8 + int.from_bytes(data[at : at + 4], "big")
         kind, body = data[at + 4 : at + 8], data[at + 8 : end]
         if kind == b"IDAT" or data[end : end + 4] == struct.pack(">I", zlib.crc32(kind + body)):
             yield kind, body
         at = end + 4
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _unpacked_size(header: bytes, max_pixels: int) -> int:

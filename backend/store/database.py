@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -19,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from backend.store.failures import explained, is_away
 from backend.store.schema import bring_to_head
-from backend.store.sqlite_file import SqliteFile
+from backend.store.sqlite_file import SqliteFile, file_of
 from backend.store.turns import Turns
 from model.errors import Misconfigured, Unavailable
 
@@ -63,8 +62,8 @@ class Database:
             failing.callback(self._engine.dispose)
             self._open(later)
             failing.pop_all()
-        file = str(self._engine.url.database)
-        self._file = None if self.shared or file.startswith("file:") else SqliteFile(Path(file))
+        file = file_of(self._engine.url)
+        self._file = None if file is None else SqliteFile(file)
 
     def hurried(self, patience: float) -> Database:
         """The same database for those who wait `patience` seconds at most; its tables are looked at once."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from model.errors import Misconfigured, Unavailable
 
@@ -97,6 +97,12 @@ def _identity(path: Path) -> Identity | None:
     return state.st_dev, state.st_ino
 
 
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite database; None for other databases, and for SQLite's own `file:` addresses."""
+    file = url.database or ""
+    return Path(file) if url.drivername == "sqlite" and file and not file.startswith("file:") else None
+
+
 @contextmanager
 def one_server(url: str) -> Iterator[None]:
     """Have a SQLite file for one server, for as long as the block lasts; other databases take any number.
@@ -104,11 +110,11 @@ def one_server(url: str) -> Iterator[None]:
     The commands that share the file with a server (preannotate, sync, revisions) take no part in this. The lock is the
     operating system's and ends with the process. Raises Misconfigured where another server has the file.
     """
-    parsed = make_url(url)
-    if parsed.drivername != "sqlite" or not parsed.database or parsed.database.startswith("file:"):
+    named = file_of(make_url(url))
+    if named is None:
         yield
         return
-    file = Path(parsed.database).resolve()  # by whatever name it is reached
+    file = named.resolve()  # by whatever name it is reached
     with ExitStack() as held:
         if file.parent.is_dir():  # else opening the database says so
             _take(held.enter_context(_opened(Path(f"{file}.server"))), file)
