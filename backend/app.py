@@ -32,7 +32,8 @@ from backend.pictures.addresses import reach_of
 from backend.pictures.buckets import listed
 from backend.pictures.images import Images, ImageSource
 from backend.pictures.prefetch import Prefetch
-from backend.predictions import Ask, Predictions
+from backend.predict_request import Ask
+from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
 from backend.prompting.shelf import Shelf
 from backend.rehearsal import rehearse

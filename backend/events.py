@@ -9,7 +9,8 @@ from typing import Any
 
 from backend import regions
 from backend.label_config import LabelConfig
-from backend.predictions import Ask, event_of
+from backend.predict_request import Ask
+from backend.predictions import event_of
 
 logger = logging.getLogger(__name__)
 

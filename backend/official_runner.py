@@ -13,7 +13,8 @@ from werkzeug.exceptions import BadRequest
 from backend import certificates
 from backend.app import create_app
 from backend.label_config import LabelConfig
-from backend.predictions import Ask, Predictions
+from backend.predict_request import Ask
+from backend.predictions import Predictions
 from backend.problems import Problem
 from backend.settings import Settings, read
 from backend.threads import wait_briefly

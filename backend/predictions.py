@@ -1,55 +1,46 @@
-"""From tasks to predictions: fetch, read the prompt, segment, draw, encode; one bad task costs that task alone."""
+"""From tasks to predictions: prepare, infer, finish; one bad task costs that task alone."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from contextvars import copy_context
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from backend import accepted, batch, logs, regions
-from backend.batch import Outcome, Steps
-from backend.finder import Asked, Finder
+from backend import accepted, regions
+from backend.bounded_map import bounded_map
+from backend.infer import PICTURE_BYTES, TOGETHER, Draw, Inference
 from backend.label_config import LabelConfig
 from backend.learning.teaching import InForce
 from backend.loading import Loader
 from backend.page.journal import Journal, Occasion, entry_of
+from backend.picture_room import PictureRoom
 from backend.pictures.decoding import Picture
 from backend.pictures.images import Images
+from backend.predict_request import Ask, AskedTask, Job, Outcome, task_id
 from backend.problems import Problem, problem
 from backend.prompting import drafts, prompts
 from backend.prompting.place import Place, digest
-from backend.prompting.prompts import Prompts, Request
+from backend.prompting.prompts import Request
 from backend.prompting.sessions import Sessions, Turn
 from backend.regions import Region
+from backend.task_scope import TaskScope
 from backend.watch import Watch, note
 from model.errors import BadImage, Busy
-from model.lane import STOPPING, TIMELESS, Lane
-from model.values import Image
+from model.lane import STOPPING, Lane
+from model.values import Answer
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
+AHEAD = TOGETHER + 1  # tasks on the way to the models, the one that goes to them counted, and as many behind them
+ABREAST = 3  # of those are worked on at the same time; heuristic: fetching waits, drawing computes
 LONGEST_NAME = 200  # characters of a project's or a task's name
 SIDES = ("height", "width")
 NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks without a prediction", "NotReached", 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One call of Label Studio: its tasks, the prompt's context, the labelling config, the server's address.
-
-    `project` is "<id>.<created unix>", as Label Studio names it; `until`, by the monotonic clock, is when nobody waits
-    for an answer any more.
-    """
-
-    tasks: Sequence[Any]
-    context: object
-    config: LabelConfig
-    hostname: str
-    project: str = ""
-    until: float = TIMELESS
 
 
 class Teacher(Protocol):
@@ -91,70 +82,112 @@ class Predictions:
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
             return [regions.prediction([], in_force.version) for _ in ask.tasks]
-        ask = replace(ask, until=time.monotonic() + self.batch_deadline)
-        finder = Finder(self.loader, self.lane, self.watch, single=len(ask.tasks) == 1)
-        return batch.outcomes([self._story(task, ask, in_force) for task in ask.tasks], finder.finds)
+        return self._predict(replace(ask, until=time.monotonic() + self.batch_deadline), in_force)
 
-    def _story(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
-        with self.watch.task(ask.project, _task_id(task)):
-            if time.monotonic() >= ask.until:
-                self.watch.refused(NOT_REACHED)
-                return NOT_REACHED
-            return (yield from self._attempt(task, ask, in_force))
+    def _predict(self, ask: Ask, in_force: InForce) -> list[Outcome]:
+        """Prepare tasks ahead of the models, and finish tasks while the models go on.
 
-    def _attempt(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
-        try:
-            return (yield from self._predict(task, ask, in_force))
-        except Exception as error:  # the boundary of one task: the others get their answers
-            trouble = problem(error)
-        self.watch.refused(trouble)
-        self.journal.fail(trouble, f"task {_task_id(task)}, project {ask.project.partition('.')[0]}")
-        if _interactive(ask.context) and ask.config.status:
-            message = (
-                f"busy, click again: {trouble.message}" if trouble.kind in ("Busy", "Superseded") else trouble.message
-            )
-            return regions.prediction([regions.status_item(message, ask.config)], in_force.version)
-        return trouble
+        As many tasks as the models answer together stay in the thread of the caller.
+        """
+        room = PictureRoom(PICTURE_BYTES)
+        scopes = [TaskScope(self.watch.task(ask.project, task_id(task))) for task in ask.tasks]
+        tasks = [AskedTask(task, ask, in_force, scope, room) for task, scope in zip(ask.tasks, scopes, strict=True)]
+        inference = Inference(self.loader, self.lane, self.watch, single=len(tasks) == 1)
+        over = map if len(tasks) <= TOGETHER else partial(bounded_map, most=AHEAD, threads=ABREAST)
+        return list(over(self._finished, inference.infer(over(self._prepared, tasks))))
 
-    def _predict(self, task: Any, ask: Ask, in_force: InForce) -> Steps:
+    # 1. A task -> a job for the models
+
+    def _prepared(self, asked: AskedTask) -> Job | Outcome:
+        return self._attempt(asked, partial(self._prepare, asked))
+
+    def _prepare(self, asked: AskedTask) -> Job | Outcome:
+        """Fetch the picture, read the prompts, join them with earlier ones, add what was learned."""
+        if time.monotonic() >= asked.ask.until:
+            self.watch.refused(NOT_REACHED)
+            return NOT_REACHED
         if self.lane.stopping:  # before anything is fetched: what is left of a batch is for the next process
             raise Busy(STOPPING, retry_after=10)
+        asked.room.wait()
         started = time.monotonic()
         with self.watch.stage("fetch"):
-            picture = self._picture(task, ask)
-            image = picture.pixels
+            picture = self._picture(asked.task, asked.ask)
         with self.watch.stage("prompt"):
-            size = (image.shape[0], image.shape[1])
-            said = prompts.read(ask.context, ask.config, size)
-            asked, turn = self._fused(said, task, ask, size)
-            request = in_force.taught(asked, ask.config)
-        find = yield self._asked(task, image, request, turn, ask.until)
-        answer = find()
-        answer = replace(answer, warnings=(*picture.notes, *answer.warnings))
+            said, turn = self._fused(asked, (picture.pixels.shape[0], picture.pixels.shape[1]))
+            request = asked.in_force.taught(said, asked.ask.config)
+        preset = self.preset_interactive if request.interactive else self.preset_batch
+        query = replace(request.query, separate=self.separate_regions, preset=preset)
+        asked.room.take(picture.pixels.nbytes)
+        return Job(asked, picture, request, turn, query, started)
+
+    # 2. Jobs -> what the models find: `Inference.infer`
+    # 3. What the models found -> a prediction
+
+    def _finished(self, inferred: tuple[Job, Draw] | Outcome) -> Outcome:
+        if not isinstance(inferred, tuple):
+            return inferred
+        job, draw = inferred
+        try:
+            return self._attempt(job.asked, partial(self._finish, job, draw))
+        finally:
+            job.asked.room.give(job.picture.pixels.nbytes)
+
+    def _finish(self, job: Job, draw: Draw) -> Outcome:
+        """Draw the masks, give them labels and ids, encode them, and remember the answer."""
+        with self.watch.stage("draw"):
+            answer = draw()
+        answer = replace(answer, warnings=(*job.picture.notes, *answer.warnings))
         with self.watch.stage("encode"):
-            if not request.interactive:
-                answer = accepted.without_doubles(answer, request, task, ask.config)
-            found = regions.named(answer, request, ask.config)
-            items = regions.results(found, ask.config, answer.warnings)
-        if turn is not None:
-            self.sessions.remember(turn, request, found)
-        self.offering.note(ask.project, str(_task_id(task))[:LONGEST_NAME], found, request, in_force.version)
+            if not job.request.interactive:
+                answer = accepted.without_doubles(answer, job.request, job.asked.task, job.config)
+            found = regions.named(answer, job.request, job.config)
+            items = regions.results(found, job.config, answer.warnings)
+        message = regions.message(answer, job.request)
+        self._remember(job, answer, found, message)
+        if job.request.interactive and job.config.status:
+            items.append(regions.status_item(message, job.config))
+        return regions.prediction(items, job.asked.in_force.version)
+
+    def _remember(self, job: Job, answer: Answer, found: Sequence[Region], message: str) -> None:
+        """Tell the session, the offers, the metrics, the log and the page."""
+        project, task = job.asked.ask.project, str(job.asked.id)
+        if job.turn is not None:
+            self.sessions.remember(job.turn, job.request, found)
+        self.offering.note(project, task[:LONGEST_NAME], found, job.request, job.asked.in_force.version)
         self.watch.metrics.regions.inc(len(found))
         note(regions=len(found), **({"warning": "; ".join(answer.warnings)} if answer.warnings else {}))
-        message = regions.message(answer, request)
         logger.debug("The answer: %s", message)  # which may quote what was typed
-        occasion = Occasion(ask.project, str(_task_id(task)), time.monotonic() - started, message)
-        self.journal.record(entry_of(occasion, image, request, answer))
-        if request.interactive and ask.config.status:
-            items.append(regions.status_item(message, ask.config))
-        return regions.prediction(items, in_force.version)
+        occasion = Occasion(project, task, time.monotonic() - job.started, message)
+        self.journal.record(entry_of(occasion, job.picture.pixels, job.request, answer))
+
+    def _attempt(self, asked: AskedTask, step: Callable[[], R]) -> R | Outcome:
+        """Do a step for a task. Its scope ends with its outcome, and so does a step that fails: at the task's cost."""
+        try:
+            reached: R | Outcome = asked.scope.run(step)
+        except Exception as error:  # the boundary of one task: the others get their answers
+            reached = asked.scope.run(self._refuse, asked, error)
+        if not isinstance(reached, Job):
+            asked.scope.close()
+        return reached
+
+    def _refuse(self, asked: AskedTask, error: Exception) -> Outcome:
+        """What went wrong, told to the annotator where the labelling config has a place for it."""
+        trouble, ask = problem(error), asked.ask
+        self.watch.refused(trouble)
+        self.journal.fail(trouble, f"task {asked.id}, project {ask.project.partition('.')[0]}")
+        if not (_interactive(ask.context) and ask.config.status):
+            return trouble
+        message = f"busy, click again: {trouble.message}" if trouble.kind in ("Busy", "Superseded") else trouble.message
+        return regions.prediction([regions.status_item(message, ask.config)], asked.in_force.version)
 
     def release(self, task: Any, ask: Ask) -> None:
         """Forget what was asked about a task: the annotator has left it."""
         self.sessions.end(_place(task, ask))
 
-    def _fused(self, said: Prompts | None, task: Any, ask: Ask, size: tuple[int, int]) -> tuple[Request, Turn | None]:
+    def _fused(self, asked: AskedTask, size: tuple[int, int]) -> tuple[Request, Turn | None]:
         """What the prompts and those before them ask for; without prompts, whatever the labels name."""
+        task, ask = asked.task, asked.ask
+        said = prompts.read(ask.context, ask.config, size)
         if said is None:
             return prompts.pre_annotation(ask.config), None
         return self.sessions.fuse(_place(task, ask), said, drafts.read(task, ask.config, size), size)
@@ -164,12 +197,6 @@ class Predictions:
         if not url:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
         return self.images.picture(url, task_id=task.get("id"), hostname=ask.hostname, size=_seen_size(ask.context))
-
-    def _asked(self, task: Any, image: Image, request: Request, turn: Turn | None, until: float) -> Asked:
-        preset = self.preset_interactive if request.interactive else self.preset_batch
-        complete = replace(request, query=replace(request.query, separate=self.separate_regions, preset=preset))
-        annotator = None if turn is None else turn.annotator
-        return Asked(logs.harmless(_task_id(task)), image, complete, annotator, until, copy_context())
 
 
 def event_of(context: object) -> object:
@@ -192,7 +219,7 @@ def _seen_size(context: object) -> tuple[int, int] | None:
 
 
 def _place(task: Any, ask: Ask) -> Place:
-    project, name = ask.project[:LONGEST_NAME], str(_task_id(task))[:LONGEST_NAME]
+    project, name = ask.project[:LONGEST_NAME], str(task_id(task))[:LONGEST_NAME]
     return Place(ask.hostname, project, name, digest(_address(task, ask.config) or ""))
 
 
@@ -201,7 +228,3 @@ def _address(task: Any, config: LabelConfig) -> str | None:
     data = task.get("data") if isinstance(task, Mapping) else None
     url = data.get(config.data_key) if isinstance(data, Mapping) else None
     return url if isinstance(url, str) else None
-
-
-def _task_id(task: Any) -> object:
-    return task.get("id") if isinstance(task, Mapping) else None

@@ -63,7 +63,7 @@ def label_of(segment: Segment, request: Request, config: LabelConfig) -> str | N
 
     None where nothing tells: a wrong label is overlooked more easily than a missing one.
     """
-    explicit = None if segment.clause is None else request.labels[segment.clause]
+    explicit = None if segment.clause is None else request.clauses[segment.clause].label
     drawn = None if segment.hint is None else request.selected
     spoken = None if segment.phrase is None else _named(segment.phrase, config)
     things = config.foreground
@@ -75,7 +75,7 @@ def message(answer: Answer, request: Request) -> str:
     found = _found(answer, request)
     absent = list(dict.fromkeys(finding.phrase.text for finding in answer.findings if not finding.present))
     looked_for = {finding.clause for finding in answer.findings} | {segment.clause for segment in answer.segments}
-    clauses = () if request.query.hints else request.query.clauses  # of what was pointed at, a text picks the best
+    clauses = () if request.pointed else request.clauses  # of what was pointed at, a text picks the best
     silent = [clause.text for index, clause in enumerate(clauses) if index not in looked_for]
     unclear = [text for text in silent if not any(text[:LONGEST_QUOTE] in warning for warning in answer.warnings)]
     parts = [_count(found)] if found else []
@@ -115,8 +115,8 @@ def _same_object(one: Segment, other: Segment, request: Request) -> bool:
     """Whether two clauses of one label, such as a name and its alias, found the same thing."""
     if one.clause is None or other.clause is None or one.clause == other.clause:
         return False
-    label = request.labels[one.clause]
-    if label is None or label != request.labels[other.clause]:
+    label = request.clauses[one.clause].label
+    if label is None or label != request.clauses[other.clause].label:
         return False
     return iou(one.mask, other.mask) >= SAME_OBJECT
 

@@ -17,7 +17,8 @@ from backend.page.advice import advice
 from backend.page.journal import Project
 from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
-from backend.predictions import Ask, Predictions, event_of
+from backend.predict_request import Ask
+from backend.predictions import Predictions, event_of
 from backend.problems import Problem, problem
 from backend.prompting.prompts import pre_annotation
 from backend.settings import Settings
@@ -64,7 +65,7 @@ class Service:
         body = self._body()
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
         config = label_config.read(schema)
-        asked = pre_annotation(config).query.clauses
+        asked = pre_annotation(config).clauses
         self._journal.see(Project(str(body.get("project")), hostname, advice(schema), asked))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import Context, ContextVar
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from flask import Flask, Response, g, request
 from backend import logs
 from backend.metrics import Metrics
 from backend.problems import Problem
+from backend.task_scope import TaskScope
 from backend.tracing import Spans, Untraced
 from model.errors import BadQuery
 
@@ -70,7 +71,7 @@ class Watch:
             self.passed(name, since)
 
     @contextmanager
-    def together(self, name: str, tasks: Sequence[Context], queued: float) -> Iterator[None]:
+    def together(self, name: str, tasks: Sequence[TaskScope], queued: float) -> Iterator[None]:
         """A part of the work on several tasks at once, which waited since `queued`: each has an equal share of it."""
         for task in tasks:
             task.run(self.passed, "wait", queued)

@@ -83,12 +83,14 @@ class Lesson:
 class Clause:
     """One piece of text to look for. A `name` (a label) is one noun phrase as it stands; other text is parsed.
 
-    `lesson`: what the project taught about the label that the text is written for.
+    `label`: the label that the text is written for, if any; whoever asks reads it again in the answer. `lesson`: what
+    the project taught about that label.
     """
 
     text: str
     name: bool = False
     lesson: Lesson | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from backend.bounded_map import bounded_map
 from backend.bulk import wanted
-from backend.bulk.abreast import abreast
 from backend.bulk.job import Job
 from backend.bulk.orders import Workers, several
 from backend.bulk.patience import patiently
@@ -58,7 +58,7 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
             job = Job(studio, known, asked, found.project.key, bar, options.limit)
             if options.dry_run:
                 return _done(job, job.count)
-            storing = map if options.cluster is None else partial(abreast, most=WRITERS)
+            storing = map if options.cluster is None else partial(bounded_map, most=WRITERS, threads=WRITERS)
             suspects = suspects_of(own.label_studio_url, found.project.key)
             with _workers(own, options.cluster, load, bar, suspects) as workers:
                 return _done(job, partial(job.run, workers, storing))

@@ -17,7 +17,7 @@ from backend.bulk.service import Ledger
 from backend.bulk.wanted import Wanted
 from backend.corrections.studio import Studio
 from backend.learning.teaching import InForce
-from backend.predictions import Ask
+from backend.predict_request import Ask
 from backend.problems import Problem
 from model.errors import Misconfigured
 

@@ -8,14 +8,15 @@ from functools import partial
 from itertools import groupby, islice
 from typing import Any
 
-from backend import batch
-from backend.bulk.abreast import abreast
+from backend.bounded_map import bounded_map
 from backend.bulk.suspects import Suspects
 from backend.corrections.offering import Note, phrase_of
 from backend.corrections.values import Offer
+from backend.infer import TOGETHER
 from backend.label_config import LabelConfig
 from backend.learning.teaching import InForce
-from backend.predictions import Ask, Predictions
+from backend.predict_request import Ask
+from backend.predictions import Predictions
 from backend.problems import Problem
 from backend.prompting.prompts import Request
 from backend.regions import Region
@@ -25,6 +26,7 @@ KILLER = (
     "this with more memory"
 )
 LOADING = 3600.0  # seconds that the models may take to load
+ABREAST = 3  # groups under way: while the models work on one, others are fetched, or drawn and encoded; ours, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def several(predictions: Predictions, suspects: Suspects, orders: Iterator[Order
                 yield order
 
     work = partial(_watched, predictions, suspects)
-    for replies in abreast(work, _groups(unsuspected()), batch.ABREAST):
+    for replies in bounded_map(work, _groups(unsuspected()), ABREAST, ABREAST):
         yield from replies
     for order in held:
         yield from [given_up(order.task)] if suspects.is_guilty(order.task) else work([order])
@@ -120,5 +122,5 @@ def given_up(task: int) -> Reply:
 def _groups(orders: Iterator[Order]) -> Iterator[list[Order]]:
     """Orders that can be answered together: with one revision."""
     for _, alike in groupby(orders, lambda order: order.in_force):
-        while group := list(islice(alike, batch.TOGETHER)):
+        while group := list(islice(alike, TOGETHER)):
             yield group

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from backend.app import image_source, load_models
-from backend.batch import ABREAST
-from backend.bulk.orders import Notes, Told
+from backend.bulk.orders import ABREAST, Notes, Told
 from backend.corrections.offering import Offering
 from backend.learning.teaching import InForce, Teaching
 from backend.loading import Engine, Loader

@@ -146,4 +146,4 @@ def phrase_of(region: Region, request: Request) -> str:
         return ""
     if segment.phrase is not None:
         return segment.phrase.text
-    return "" if segment.clause is None else request.query.clauses[segment.clause].text
+    return "" if segment.clause is None else request.clauses[segment.clause].text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from backend.label_config import Label, LabelConfig
@@ -19,12 +19,10 @@ def taught(request: Request, lessons: Lessons, config: LabelConfig) -> Request:
     A pre-annotation looks for the phrases of a label's lesson in place of its names; a typed text that names the label
     is asked with the first of them. Points, boxes and strokes without a text are answered as ever.
     """
-    if not lessons or not request.query.clauses:
+    if not lessons:
         return request
-    asked = _spoken(request, lessons, config) if request.interactive else _rephrased(request, lessons)
-    pairs = zip(asked.query.clauses, asked.labels, strict=True)
-    clauses = tuple(replace(clause, lesson=None if label is None else lessons.get(label)) for clause, label in pairs)
-    return replace(asked, query=replace(asked.query, clauses=clauses))
+    asked = _spoken(request.clauses, lessons, config) if request.interactive else _phrased(request.clauses, lessons)
+    return replace(request, clauses=tuple(replace(each, lesson=lessons.get(each.label or "")) for each in asked))
 
 
 def named_by(text: str, lessons: Lessons, config: LabelConfig) -> str | None:
@@ -39,34 +37,25 @@ def named_by(text: str, lessons: Lessons, config: LabelConfig) -> str | None:
     return max(named, key=lambda found: found[0])[1] if named else None
 
 
-def _rephrased(request: Request, lessons: Lessons) -> Request:
+def _phrased(clauses: Sequence[Clause], lessons: Lessons) -> Iterator[Clause]:
     """A pre-annotation with the phrases of lessons, each label at the place of its first name."""
-    asked = list(_phrased(request, lessons))
-    query = replace(request.query, clauses=tuple(clause for clause, _ in asked))
-    return replace(request, query=query, labels=tuple(label for _, label in asked))
-
-
-def _phrased(request: Request, lessons: Lessons) -> Iterator[tuple[Clause, str | None]]:
     told: set[str] = set()
-    for clause, label in zip(request.query.clauses, request.labels, strict=True):
-        lesson = None if label is None else lessons.get(label)
+    for clause in clauses:
+        label, lesson = clause.label, lessons.get(clause.label or "")
         if label is None or lesson is None or not lesson.phrases:
-            yield clause, label
+            yield clause
         elif label not in told:
             told.add(label)
-            yield from ((Clause(phrase, name=True), label) for phrase in lesson.phrases)  # as they were judged
+            yield from (Clause(phrase, name=True, label=label) for phrase in lesson.phrases)  # as they were judged
 
 
-def _spoken(request: Request, lessons: Lessons, config: LabelConfig) -> Request:
-    """A typed request, each clause with the label that it names, and the label's name as its lesson asks for it."""
-    pairs = zip(request.query.clauses, request.labels, strict=True)
-    labels = tuple(named_by(clause.text, lessons, config) if label is None else label for clause, label in pairs)
+def _spoken(clauses: Sequence[Clause], lessons: Lessons, config: LabelConfig) -> Iterator[Clause]:
+    """What was typed, each clause with the label that it names, and the label's name as its lesson asks for it."""
     told = {label.value: (label, lessons[label.value].phrases) for label in config.labels if label.value in lessons}
-    clauses = tuple(
-        replace(clause, text=_renamed(clause.text, *told[label])) if label in told else clause
-        for clause, label in zip(request.query.clauses, labels, strict=True)
-    )
-    return replace(request, query=replace(request.query, clauses=clauses), labels=labels)
+    for clause in clauses:
+        label = named_by(clause.text, lessons, config) if clause.label is None else clause.label
+        text = _renamed(clause.text, *told[label]) if label in told else clause.text
+        yield replace(clause, text=text, label=label)
 
 
 def _renamed(text: str, label: Label, phrases: tuple[str, ...]) -> str:

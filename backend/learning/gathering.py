@@ -97,5 +97,5 @@ def _typed(label: str, texts: Sequence[str], config: LabelConfig) -> str:
     pieces = {piece for text in texts if len(text.split()) <= MAX_WORDS for piece in clauses_of(text, config)}
     if len(pieces) != 1:
         return ""
-    clause, meant = pieces.pop()
-    return clause.text if meant in (None, label) else ""
+    [clause] = pieces
+    return clause.text if clause.label in (None, label) else ""

@@ -75,11 +75,11 @@ class Project:
 def entry_of(occasion: Occasion, image: Image, request: Request, answer: Answer) -> Entry:
     """An entry about the answer to a request on a picture (H, W, 3); the picture itself is not kept."""
     project, task, message = (readable(text) for text in (occasion.project, occasion.task, occasion.message))
-    query, hints = request.query, request.query.hints
+    hints = [thing.hint for thing in request.pointed]
     return Entry(
         Occasion(project, task, occasion.seconds, message),
         interactive=request.interactive,
-        text=readable("; ".join(clause.text for clause in query.clauses)),
+        text=readable("; ".join(clause.text for clause in request.clauses)),
         points=sum(len(hint.points) for hint in hints),
         boxes=sum(hint.box is not None for hint in hints),
         strokes=sum(len(hint.strokes) for hint in hints),

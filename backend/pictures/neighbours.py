@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from backend.pictures.fetch import Web
 
 if TYPE_CHECKING:
-    from backend.predictions import Ask
+    from backend.predict_request import Ask
 
 MOST_PROJECTS = 64
 MOST_TASKS = 2000  # of each project

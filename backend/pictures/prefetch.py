@@ -19,7 +19,7 @@ from model.lane import Lane, Priority
 from model.values import Query
 
 if TYPE_CHECKING:
-    from backend.predictions import Ask
+    from backend.predict_request import Ask
 
 logger = logging.getLogger(__name__)
 

@@ -55,12 +55,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Pointed:
-    """A hint, the ids of its marks, what was typed for it alone, and the id that its region shall have."""
+    """A hint, the ids of its marks, what was typed for it alone, and the id that its region shall have.
+
+    `clauses`: the numbers, among those of the request, of the clauses that speak of it.
+    """
 
     hint: Hint
     ids: tuple[str, ...] = ()
     text: Text | None = None
     region: str = ""
+    clauses: tuple[int, ...] = ()
 
 
 def read_marks(items: Sequence[Item], config: LabelConfig, size: tuple[int, int]) -> tuple[Mark, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.prompting.prompts import Request
+from backend.prompting.marks import Pointed
 from model.values import Answer, Finding, Query, Segment
 
 
@@ -18,17 +18,16 @@ class Part:
     hints: tuple[int, ...]
 
 
-def parts(request: Request) -> tuple[Part, ...]:
+def parts(query: Query, pointed: Sequence[Pointed]) -> tuple[Part, ...]:
     """One query for all hints that the same clauses speak of; one query for everything without such differences."""
-    query = request.query
-    if len(set(request.pairs)) <= 1:
+    spoken_of = tuple(dict.fromkeys(thing.clauses for thing in pointed))
+    if len(spoken_of) <= 1:
         return (Part(query, tuple(range(len(query.clauses))), tuple(range(len(query.hints)))),)
-    return tuple(_part(request, clauses) for clauses in dict.fromkeys(request.pairs))
+    return tuple(_part(query, pointed, clauses) for clauses in spoken_of)
 
 
-def _part(request: Request, clauses: tuple[int, ...]) -> Part:
-    query = request.query
-    hints = tuple(at for at, own in enumerate(request.pairs) if own == clauses)
+def _part(query: Query, pointed: Sequence[Pointed], clauses: tuple[int, ...]) -> Part:
+    hints = tuple(at for at, thing in enumerate(pointed) if thing.clauses == clauses)
     chosen = replace(
         query, clauses=tuple(query.clauses[at] for at in clauses), hints=tuple(query.hints[at] for at in hints)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from backend.label_config import LabelConfig
@@ -37,20 +37,21 @@ NO_PROMPTS = Prompts()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked, and which labels the answer may carry.
+    """What was asked: clauses, each with the label that it was written for, and things that were pointed at.
 
-    `labels` has one entry for each clause of the query: the label that the clause was written for, if any. `selected`
-    is the label that the points, boxes or strokes were drawn with. `interactive` is False for a pre-annotation, where
-    the clauses are the names of the labels. `pointed` and `pairs` have one entry for each hint of the query: what the
-    hint is made of, and the indices of the clauses that speak of it.
+    `selected` is the label that the points, boxes or strokes were drawn with. `interactive` is False for a
+    pre-annotation, where the clauses are the names of the labels.
     """
 
-    query: Query
-    labels: tuple[str | None, ...]
+    clauses: tuple[Clause, ...] = ()
+    pointed: tuple[Pointed, ...] = ()
     selected: str | None = None
     interactive: bool = True
-    pointed: tuple[Pointed, ...] = ()
-    pairs: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def query(self) -> Query:
+        """What the engine is asked, before its preset is chosen."""
+        return Query(self.clauses, tuple(thing.hint for thing in self.pointed))
 
 
 def read(context: object, config: LabelConfig, size: tuple[int, int]) -> Prompts | None:
@@ -83,9 +84,8 @@ def _prompt_items(context: object) -> list[Item]:
 
 def pre_annotation(config: LabelConfig) -> Request:
     """Ask for everything that a label names."""
-    named = [(Clause(name, name=True), label.value) for label in config.foreground for name in label.spoken]
-    query = Query(clauses=tuple(clause for clause, _ in named))
-    return Request(query, tuple(value for _, value in named), interactive=False)
+    names = [(name, label.value) for label in config.foreground for name in label.spoken]
+    return Request(tuple(Clause(name, name=True, label=label) for name, label in names), interactive=False)
 
 
 def asked(prompts: Prompts, pointed: Sequence[Pointed]) -> Request:
@@ -96,17 +96,13 @@ def asked(prompts: Prompts, pointed: Sequence[Pointed]) -> Request:
     """
     shared = None if prompts.text is None else prompts.text.about(prompts.selected)
     _check(shared, pointed)
-    meant = [shared if thing.text is None else thing.text for thing in pointed] if pointed else [shared]
-    texts = list(dict.fromkeys(text for text in meant if text is not None))
+    meant = [shared if thing.text is None else thing.text for thing in pointed]
+    texts = [text for text in dict.fromkeys(meant if pointed else [shared]) if text is not None]
     ends = list(accumulate((len(text.clauses) for text in texts), initial=0))
-    span = {text: tuple(range(ends[at], ends[at + 1])) for at, text in enumerate(texts)}
-    return Request(
-        Query(tuple(clause for text in texts for clause in text.clauses), tuple(thing.hint for thing in pointed)),
-        tuple(label for text in texts for label in text.labels),
-        prompts.selected,
-        pointed=tuple(pointed),
-        pairs=tuple(() if text is None else span[text] for text in meant) if pointed else (),
-    )
+    span: dict[Text | None, tuple[int, ...]] = {None: ()}
+    span |= {text: tuple(range(ends[at], ends[at + 1])) for at, text in enumerate(texts)}
+    things = (replace(thing, clauses=span[text]) for thing, text in zip(pointed, meant, strict=True))
+    return Request(tuple(clause for text in texts for clause in text.clauses), tuple(things), prompts.selected)
 
 
 def _check(text: Text | None, things: Sequence[Pointed]) -> None:

@@ -148,7 +148,7 @@ def _answered(session: Session, turn: Turn, request: Request, found: Sequence[Re
     return replace(
         session,
         sent=tuple(dict.fromkeys((*session.sent, *after)))[-MOST_SENT:],
-        found=session.found if request.query.hints else tuple(each for each in by_text if each.small.any()),
+        found=session.found if request.pointed else tuple(each for each in by_text if each.small.any()),
         regions=regions,
         refined={thing.region: Refined(thing.hint, after.get(thing.region)) for thing in request.pointed[:MOST_FOUND]},
         answered=turn.session.turn,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.label_config import Label, LabelConfig
 from backend.label_names import spoken_names
@@ -19,23 +19,16 @@ WHAT_TO_TYPE = "type what to look for, for example: the brown dog"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text prompt: the id of its item in the editor, what was typed, and its clauses.
-
-    `labels` has one entry for each clause: the label that it was written for, if any.
-    """
+    """A text prompt: the id of its item in the editor, what was typed, and its clauses."""
 
     id: str
     typed: str
     clauses: tuple[Clause, ...]
-    labels: tuple[str | None, ...]
 
     def about(self, label: str | None) -> Text | None:
         """The clauses that may speak of an object with this label; None where none does."""
-        pairs = zip(self.clauses, self.labels, strict=True)
-        kept = [(clause, own) for clause, own in pairs if label is None or own in (None, label)]
-        if not kept:
-            return None
-        return Text(self.id, self.typed, tuple(clause for clause, _ in kept), tuple(own for _, own in kept))
+        kept = tuple(clause for clause in self.clauses if label is None or clause.label in (None, label))
+        return replace(self, clauses=kept) if kept else None
 
 
 def read_text(items: Sequence[Item], config: LabelConfig) -> Text | None:
@@ -43,10 +36,10 @@ def read_text(items: Sequence[Item], config: LabelConfig) -> Text | None:
     if not items:
         return None
     typed = "\n".join(_latest(item) for item in items)
-    asked = clauses_of(typed, config)
-    if not asked:
+    clauses = clauses_of(typed, config)
+    if not clauses:
         raise BadQuery(WHAT_TO_TYPE)
-    return Text(id_of(items[-1]), typed, tuple(clause for clause, _ in asked), tuple(label for _, label in asked))
+    return Text(id_of(items[-1]), typed, tuple(clauses))
 
 
 def _latest(item: Item) -> str:
@@ -59,7 +52,7 @@ def _latest(item: Item) -> str:
     return latest.strip()
 
 
-def clauses_of(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
+def clauses_of(text: str, config: LabelConfig) -> list[Clause]:
     """Cut "Dog: the brown dog; Cat" at semicolons and line ends into clauses, each with the label it names.
 
     The text is cleaned before it is cut: a full-width semicolon is one. A label's own semicolon does not cut.
@@ -71,7 +64,7 @@ def clauses_of(text: str, config: LabelConfig) -> list[tuple[Clause, str | None]
     return [clause for piece in pieces if piece for clause in _clauses(piece, config)]
 
 
-def _clauses(piece: str, config: LabelConfig) -> list[tuple[Clause, str | None]]:
+def _clauses(piece: str, config: LabelConfig) -> list[Clause]:
     """One clause, or one for each name in a label's name ("car/truck").
 
     What stands before a colon is a label only if the config has that label, else it is text.
@@ -84,12 +77,12 @@ def _clauses(piece: str, config: LabelConfig) -> list[tuple[Clause, str | None]]
     named = ((config.label_called(piece[:at]), piece[:at], piece[at + 1 :].strip()) for at in reversed(colons))
     label, called, description = next((each for each in named if each[0] is not None), (None, "", ""))
     if label is None:
-        return [(Clause(piece), None)]
+        return [Clause(piece)]
     if not description or config.label_called(description) is label:
         return _named(description or called, label)
-    return [(Clause(description), label.value)]
+    return [Clause(description, label=label.value)]
 
 
-def _named(called: str, label: Label) -> list[tuple[Clause, str | None]]:
+def _named(called: str, label: Label) -> list[Clause]:
     """What to look for where a label's name was typed: "class: circle" asks for the circle."""
-    return [(Clause(name, name=True), label.value) for name in spoken_names(called)]
+    return [Clause(name, name=True, label=label.value) for name in spoken_names(called)]

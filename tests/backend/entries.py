@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from backend.page.journal import Entry, Occasion, entry_of
+from backend.prompting.marks import Pointed
 from backend.prompting.prompts import Request
-from model.values import Answer, Box, Clause, Finding, Hint, Image, Phrase, Point, Query, Segment, Word
+from model.values import Answer, Box, Clause, Finding, Hint, Image, Phrase, Point, Segment, Word
 from tests.backend.calls import picture
 from tests.backend.colour_engine import COLOURS
 
@@ -16,7 +17,7 @@ TYPED = "the red thing"
 def asked(text: str = TYPED, *hints: Hint) -> Request:
     """What an annotator asked for."""
     clauses = (Clause(text),) if text else ()
-    return Request(Query(clauses, hints), (None,) * len(clauses))
+    return Request(clauses, tuple(Pointed(hint) for hint in hints))
 
 
 def answered(image: Image, regions: int = 1) -> Answer:

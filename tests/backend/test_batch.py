@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import batch
-from backend.batch import ABREAST, TOGETHER
+from backend import infer, predictions
+from backend.infer import TOGETHER
 from backend.page.journal import Journal
+from backend.predictions import ABREAST
 from model.errors import BadImage, Busy, OutOfMemory
 from model.values import Mask
 from tests.backend import calls
@@ -197,7 +198,7 @@ def test_pictures_are_fetched_and_answers_encoded_while_the_models_work_on_other
     def ready(call: int) -> bool:
         """The next pictures are there, and the answers of the group before are encoded."""
         fetched, ahead = len(site.seen), (call + 1) * TOGETHER
-        too_many.extend([fetched] if fetched > (call + ABREAST - 1) * TOGETHER else [])
+        too_many.extend([fetched] if fetched > ahead else [])
         return fetched >= min(ahead, 4 * TOGETHER) and (call == 1 or stage(client, "encode") >= (call - 1) * TOGETHER)
 
     engine = waiting(ready)
@@ -205,7 +206,7 @@ def test_pictures_are_fetched_and_answers_encoded_while_the_models_work_on_other
     answers = ask(client, *on(site, 4 * TOGETHER))
     assert [len(found) for found in drawn(answers)] == [2] * 4 * TOGETHER
     assert engine.asked == [TOGETHER] * 4
-    assert not too_many, "of the groups under way alone the pictures are in memory"
+    assert not too_many, "besides the group before the models, one is in memory"
 
 
 def test_a_batch_has_one_place_before_the_models_and_leaves_the_queue_to_others(site: Site) -> None:
@@ -228,26 +229,29 @@ def test_a_batch_has_one_place_before_the_models_and_leaves_the_queue_to_others(
 
 
 def test_large_pictures_go_one_at_a_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "PICTURE_BYTES", 1)
+    for module in (infer, predictions):
+        monkeypatch.setattr(module, "PICTURE_BYTES", 1)
     ahead: list[int] = []
     engine = Noting(before=lambda call: ahead.append(len(site.seen) - call))
     assert all(ask(client_of(engine, replace(SETTINGS, image_hosts="private")), *on(site, 2 * TOGETHER)))
     assert engine.asked == [1] * 2 * TOGETHER
-    assert max(ahead) <= 1, "besides the one before the models, one is in memory"
+    assert max(ahead) < ABREAST, "no more of them are in memory than are fetched at the same time"
 
 
-def test_the_order_is_kept_where_a_later_group_is_first(site: Site) -> None:
-    tasks, answered = on(site, 2 * TOGETHER), threading.Event()
-    first = site.routes["/0"]
+def test_the_order_is_kept_where_a_later_picture_is_first(site: Site) -> None:
+    tasks, fetched = on(site, 2 * TOGETHER), threading.Event()
+    first, last = site.routes["/0"], site.routes[f"/{TOGETHER - 1}"]
 
     def late(seen: Seen) -> Reply:
-        assert answered.wait(60)
+        assert fetched.wait(60)
         return first(seen)
 
-    site.routes["/0"] = late
-    client = client_of(
-        Noting(before=lambda _: answered.set()), replace(SETTINGS, image_hosts="private", image_timeout=20)
-    )
+    def early(seen: Seen) -> Reply:
+        fetched.set()
+        return last(seen)
+
+    site.routes["/0"], site.routes[f"/{TOGETHER - 1}"] = late, early
+    client = client_of(Noting(), replace(SETTINGS, image_hosts="private", image_timeout=60))
     assert [found[0].shape[0] for found in drawn(ask(client, *tasks))] == [40 + at for at in range(2 * TOGETHER)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.batch import TOGETHER
+from backend.infer import TOGETHER
 from model.errors import OutOfMemory
 from model.values import Answer, Image, Query
 from tests.backend import calls

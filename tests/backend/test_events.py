@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 
 from backend import label_config
 from backend.events import Events, capabilities
-from backend.predictions import Ask, event_of
+from backend.predict_request import Ask
+from backend.predictions import event_of
 from model.values import Answer
 from tests.backend import calls
 from tests.backend.clients import VERSION, client_of, masks, results, version_of

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backend import finder
+from backend import infer
 from backend.loading import CLICKS_ONLY, NOTHING_YET, Engine, Loader
 from model.errors import Busy, Misconfigured
 from model.values import Clause, Hint, Point, Query
@@ -107,7 +107,7 @@ def test_clicks_are_answered_and_texts_wait_while_the_other_models_load(monkeypa
     assert CLICKS_ONLY in client.get("/", headers={"Accept": "text/html"}).text
     assert "anyword_model_loaded 0.0\n" in client.get("/metrics").text
     with monkeypatch.context() as hurried:
-        hurried.setattr(finder, "LOADING_PATIENCE", 0.01)
+        hurried.setattr(infer, "LOADING_PATIENCE", 0.01)
         for context in (calls.text("red"), None):
             refused = client.post("/predict", json=calls.predict([calls.task(2)], calls.BRUSH, context))
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")

@@ -12,9 +12,10 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 
 from backend import bitmask, label_config, regions, rle
 from backend.label_config import LabelConfig
+from backend.prompting.marks import Pointed
 from backend.prompting.prompts import Request
 from model.errors import Misconfigured
-from model.values import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Query, Segment, Word
+from model.values import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Segment, Word
 from tests.backend.configs import C_BITMASK, EVERY, A, B, C, recorded
 from tests.backend.items import asked, results
 
@@ -33,12 +34,13 @@ def phrase(text: str, lemma: str = "") -> Phrase:
 
 
 def said(text: str, *labels: str | None, selected: str | None = None) -> Request:
-    clauses = tuple(Clause(part) for part in text.split(";"))
-    return Request(Query(clauses), labels or (None,) * len(clauses), selected)
+    parts = text.split(";")
+    pairs = zip(parts, labels or (None,) * len(parts), strict=True)
+    return Request(tuple(Clause(part, label=label) for part, label in pairs), selected=selected)
 
 
 def clicked(selected: str | None = None) -> Request:
-    return Request(Query(hints=(Hint((Point(8, 8),)),)), (), selected)
+    return Request(pointed=(Pointed(Hint((Point(8, 8),))),), selected=selected)
 
 
 def named(text: str, config: str = C, lemma: str = "", request: Request | None = None) -> str | None:

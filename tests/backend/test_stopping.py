@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import requests
 
-from backend.batch import TOGETHER
+from backend.infer import TOGETHER
 from backend.process import free_port, running
 from backend.store import facts, runs
 from backend.store.database import Database

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from backend import __version__
 from backend.app import close, create_app
-from backend.batch import TOGETHER
+from backend.infer import TOGETHER
 from backend.process import free_port
 from backend.settings import Settings
 from backend.tracing import Untraced, connected

@@ -113,7 +113,7 @@ def answered(
     segments = engine.segment(scene.image, replace(request.query, preset=PRESET)).segments
     by_label: dict[str, list[Mask]] = {label: [] for label in labels}
     for segment in segments:
-        label = None if segment.clause is None else request.labels[segment.clause]
+        label = None if segment.clause is None else request.clauses[segment.clause].label
         if label is not None and segment.mask.any():
             by_label[label].append(segment.mask)
     return by_label

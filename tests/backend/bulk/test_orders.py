@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from backend import label_config
-from backend.batch import ABREAST, TOGETHER
-from backend.bulk.orders import Order, answered, several
+from backend.bulk.orders import ABREAST, Order, answered, several
 from backend.bulk.service import service
 from backend.bulk.suspects import Suspects
+from backend.infer import TOGETHER
 from backend.learning.teaching import InForce
-from backend.predictions import Ask, Predictions
+from backend.predict_request import Ask
+from backend.predictions import Predictions
 from backend.settings import Settings
 from tests.backend.calls import BITMASK, picture, task
 from tests.backend.calls import data_uri as uri

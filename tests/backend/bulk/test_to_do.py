@@ -6,7 +6,7 @@ from backend import label_config
 from backend.bulk.orders import Order
 from backend.bulk.to_do import MOST_LOSSES, ToDo
 from backend.learning.teaching import InForce
-from backend.predictions import Ask
+from backend.predict_request import Ask
 from backend.problems import Problem
 from tests.backend.calls import BITMASK
 

@@ -15,10 +15,10 @@ from backend.store import offers
 from backend.store.database import Database
 from model.errors import Unavailable
 from model.packed import pack, unpack
-from model.values import Clause, Query, Segment
+from model.values import Clause, Segment
 from tests.backend.corrections.told import KEY, metrics, square
 
-REQUEST = Request(Query(clauses=(Clause("the ring"),)), ("Ring",))
+REQUEST = Request((Clause("the ring", label="Ring"),))
 
 
 def region(name: str, hint: int | None = None) -> Region:

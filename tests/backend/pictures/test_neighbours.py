@@ -10,7 +10,7 @@ import pytest
 
 from backend import label_config
 from backend.pictures.neighbours import LONGEST_ADDRESS, MOST_TASKS, Neighbours, Sight, sight_of
-from backend.predictions import Ask
+from backend.predict_request import Ask
 from model.errors import BadImage
 from tests.backend.configs import A
 from tests.backend.site import Site, loader, status_only

@@ -11,7 +11,7 @@ import pytest
 from backend import label_config
 from backend.loading import Loader
 from backend.pictures.prefetch import Prefetch
-from backend.predictions import Ask
+from backend.predict_request import Ask
 from model.errors import Superseded
 from model.lane import Lane, Priority
 from model.values import Answer, Clause, Image, Query

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from backend import label_config, label_index
@@ -36,9 +38,8 @@ from tests.backend.items import SIZE, asked, box, point, read, refused, text
 def test_a_context_without_prompts_asks_for_the_labels(context: object) -> None:
     request = asked(context, label_config.read(A), SIZE)
     assert not request.interactive
-    names = ["Dog", "puppy", "hound", "Traffic light"]
-    assert request.query.clauses == tuple(Clause(name, name=True) for name in names)
-    assert request.labels == ("Dog", "Dog", "Dog", "Traffic light")
+    dog = [Clause(name, name=True, label="Dog") for name in ("Dog", "puppy", "hound")]
+    assert request.query.clauses == (*dog, Clause("Traffic light", name=True, label="Traffic light"))
     assert request.query.hints == ()
 
 
@@ -73,8 +74,8 @@ def test_text_is_cut_into_clauses_with_their_labels(
     typed: str, clauses: list[Clause], labels: list[str | None]
 ) -> None:
     request = read(text(typed))
-    assert list(request.query.clauses) == clauses
-    assert list(request.labels) == labels
+    assert [replace(clause, label=None) for clause in request.clauses] == clauses
+    assert [clause.label for clause in request.clauses] == labels
     assert request.interactive
 
 
@@ -112,8 +113,8 @@ def test_a_label_with_marks_in_it_is_typed_as_it_is_called(
     typed: str, clauses: list[Clause], labels: list[str | None]
 ) -> None:
     request = read(text(typed), xml=NAMES_WITH_MARKS)
-    assert list(request.query.clauses) == clauses
-    assert list(request.labels) == labels
+    assert [replace(clause, label=None) for clause in request.clauses] == clauses
+    assert [clause.label for clause in request.clauses] == labels
 
 
 def test_an_item_without_a_control_beside_a_click_is_no_prompt() -> None:
@@ -175,7 +176,7 @@ def read_recorded(name: str) -> Request:
 )
 def test_recorded_pre_annotations(name: str) -> None:
     request = read_recorded(f"predict-{name}")
-    assert request.query.clauses == (Clause("Object", name=True), Clause("Other", name=True))
+    assert request.clauses == tuple(Clause(name, name=True, label=name) for name in ("Object", "Other"))
     assert not request.interactive
 
 

@@ -136,7 +136,7 @@ def test_a_click_at_one_replica_goes_on_with_a_text_and_a_click_at_the_other(rep
     anna.click(70, 70, label="blue", positive=False)
     assert anna.ids == [blue]
     [hint] = replicas.engine.seen[-1].hints
-    assert replicas.engine.seen[-1].clauses == (Clause("blue", name=True),)
+    assert replicas.engine.seen[-1].clauses == (Clause("blue", name=True, label="blue"),)
     assert previous(replicas.engine.seen[-3:]) == [[], [first + 1], [first + 2]]
     assert [each.positive for each in hint.points] == [True, False]
 

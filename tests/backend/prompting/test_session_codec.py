@@ -12,7 +12,7 @@ from backend.prompting.texts import Text
 from model.values import Box, Clause, Hint, Point, Stroke
 
 LOGITS = np.random.default_rng(5).normal(size=(96, 96)).astype(np.float32)
-TEXT = Text("t", "Dog: the brown dog \ud800", (Clause("the brown dog"), Clause("cat", name=True)), ("Dog", None))
+TEXT = Text("t", "Dog: the brown dog \ud800", (Clause("the brown dog", label="Dog"), Clause("cat", name=True)))
 MARKS = (
     Mark("p", "point", "Dog", "Dog", Point(3.25, 7.0, positive=False)),
     Mark("b", "box", None, None, Box(1.0, 2.0, 30.5, 40.0), TEXT),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.bulk.abreast import abreast
+from backend.bounded_map import bounded_map
 
 MOST = 4
 
@@ -19,7 +19,7 @@ def test_every_reply_is_stored_once_and_no_more_are_taken_than_can_be_stored() -
             ahead.append(number - len(stored))
             yield number
 
-    assert len(list(abreast(stored.append, replies(), MOST))) == 50
+    assert len(list(bounded_map(stored.append, replies(), MOST, MOST))) == 50
     assert sorted(stored) == list(range(50))
     assert max(ahead) < MOST
 
@@ -30,7 +30,7 @@ def test_several_are_stored_at_a_time() -> None:
     def store(_: int) -> None:
         together.wait(60)  # for all of them
 
-    assert len(list(abreast(store, iter(range(MOST)), MOST))) == MOST
+    assert len(list(bounded_map(store, iter(range(MOST)), MOST, MOST))) == MOST
 
 
 def test_a_failure_ends_it_when_the_others_are_stored() -> None:
@@ -44,5 +44,5 @@ def test_a_failure_ends_it_when_the_others_are_stored() -> None:
         stored.append(number)
 
     with pytest.raises(ValueError, match="away"):
-        list(abreast(store, iter(range(MOST)), MOST))
+        list(bounded_map(store, iter(range(MOST)), MOST, MOST))
     assert sorted(stored) == list(range(1, MOST))
