@@ -78,23 +78,29 @@ class Engine:
 
         Raises OutOfMemory where it is short then, too.
         """
-        for engine in (self, Engine(frugal(self.models), self.config, self._cache)):
+        for again in (False, True):
+            engine = Engine(frugal(self.models), self.config, self._cache) if again else self
             try:
                 return work(engine)
             except Exception as error:
                 if not is_short(error):
                     raise
-                logger.warning("Memory is short, %s: %s", "once more" if engine is self else "given up", said(error))
+                logger.warning("Memory is short, %s: %s", "given up" if again else "once more", said(error))
                 give_back(error, self._cache)
         raise OutOfMemory(TOLD)
 
     def _found(self, images: Sequence[Image], query: Query, give_way: GiveWay) -> list[Callable[[], Answer]]:
         for image in images:
             self._check(image, query)
-        (wordings, left_out), pictures = self._wordings(query), [self.see(image) for image in pausing(images, give_way)]
+        # 1. Text -> phrases and their tokens; what cannot be put into words is left out
+        wordings, left_out = self._wordings(query)
+        # 2. Pictures -> SAM's features, and how their contrast is stretched; cached
+        pictures = [self.see(image) for image in pausing(images, give_way)]
+        # 3. Embeddings fitted (InvSeg, Segment Anyword), attention, phrase maps, refinement (iSeg), evidence
         questions = [Question(seen, wording) for seen in pictures for wording in wordings]
         texts = iter(locate(self.sight, questions, give_way))
         located = [[each for text in islice(texts, len(wordings)) for each in text] for _ in pictures]
+        # 4. For each picture its objects, up to where their masks are drawn
         drawn = [self._find(*each, query, give_way) for each in zip(pictures, located, strict=True)]
         return [partial(_warned, left_out, draw) for draw in drawn]
 
@@ -102,11 +108,13 @@ class Engine:
         sight, config = self.sight, self.config.selection
         stretched = (STRETCHED,) if seen.stretch else ()
         warnings = (*stretched, *dict.fromkeys(each.warning for each in located if each.warning))
+        # 4a. What was pointed at is one object each; the text says which of SAM's masks is meant
         if query.hints:
             return partial(_answer, pointed(sight, seen, query.hints, located), (), warnings)
         if not query.clauses:
             give_way()
-            sight.latents(seen)
+            sight.latents(seen)  # a query that asks for nothing has the picture encoded
+        # 4b. Mask prompts, SAM, proposals (PMP); presence; one object belongs to one phrase
         offered = propose(sight, seen, located)
         found = objects(sight, seen, located, offered, give_way)
         chosen = list(zip(located, exclusive(found, config.overlap), strict=True))

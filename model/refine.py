@@ -48,6 +48,8 @@ def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, confi
     objects, the first product is better made with it, too (`coherent_first`, measured for each checkpoint).
     """
     first = spread(scores.flatten(1), among if config.coherent_first else broad)
+    if config.max_iterations == 1:  # reducing the entropy would take longer than all the rest
+        return Refined(normalised(first).reshape(scores.shape), torch.ones(len(scores), dtype=torch.long))
     settled, iterations = settle(first, entropy_reduced(among, config.entropy_factor), config)
     return Refined(settled.reshape(scores.shape), iterations + 1)
 

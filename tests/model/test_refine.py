@@ -107,3 +107,16 @@ def test_looking_seldom_settles_each_map_as_looking_after_every_product_does(mon
     for others, counts in found[1:]:
         torch.testing.assert_close(others, settled)
         assert torch.equal(counts, products)
+
+
+def test_one_product_needs_no_matrix_of_less_entropy() -> None:
+    maps, among = torch.rand(2, 4, 4), torch.softmax(torch.rand(16, 16), 1)
+    once = refine(maps, among, among, RefineConfig(max_iterations=1))
+    torch.testing.assert_close(once.scores.flatten(1), normalised(spread(maps.flatten(1), among)), atol=0, rtol=0)
+    assert once.iterations.tolist() == [1, 1]
+
+
+@measured
+def test_one_product_of_sixty_four_by_sixty_four_cells_makes_no_matrix() -> None:
+    maps, among = torch.rand(1, 64, 64), torch.eye(4096)
+    assert growth(lambda: refine(maps, among, among, RefineConfig(max_iterations=1))) < 20e6
