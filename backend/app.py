@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
+from backend.corrections import spool_folder
 from backend.corrections.clerk import Clerk
 from backend.corrections.offering import Offering
 from backend.corrections.recording import Recorder
-from backend.corrections.spool import Spool, folder_of
 from backend.corrections.studio import Studio
 from backend.corrections.sync import sync
 from backend.events import Events
@@ -94,7 +94,7 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
     clerk = Clerk(database, metrics, on_training=learner.start_training)
     watchdog = Watchdog(lane, metrics.stalls)
-    recorder = Recorder(brisk, metrics, clerk.wake, Spool(folder_of(settings.database, settings.spool)))
+    recorder = Recorder(brisk, metrics, clerk.wake, spool_folder.opened(settings.database, settings.spool))
     clerk.catch_up = recorder.catch_up
     for worker in (offering, learner, clerk, watchdog):
         worker.start()

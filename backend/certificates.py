@@ -43,6 +43,9 @@ def share(environ: Mapping[str, str] = os.environ, into: MutableMapping[str, str
     given = {name: environ[name] for name in VARIABLES if environ.get(name)}
     for name, value in given.items():
         _check(name, value)
+    if Path(given.get(FILE, os.devnull)).is_dir():  # httpx would read it as a file
+        into.pop(FILE, None)
+        given[FOLDER] = given.pop(FILE)
     into.update(given)
     first = next(iter(given.values()), "").partition(os.pathsep)[0]  # a list of folders has one that requests can read
     if first and BUNDLE not in given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,9 +52,13 @@ class Row:
 def show(out: Path) -> int:
     """Ask the server about a few scenes, write pictures and a page to `out`, and print a table.
 
-    Returns the exit status: 1 where the masks are too far from the truth.
+    Returns the exit status: 1 where the masks are too far from the truth, 2 where nothing can be written to `out`.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"python -m backend demo: --out is {str(out)!r}, but cannot be made: {error.strerror}", file=sys.stderr)
+        return 2
     print("Starting the server with the embedded models ...", flush=True)
     with serving({}, out / "server.log") as url:
         rows = [_ask(url, scene, sample, out) for scene in clear_scenes(SCENES, SIDE) for sample in samples(scene)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from model.errors import Misconfigured
@@ -24,9 +24,14 @@ def address(name: str, text: str) -> None:
 
 
 def folder(name: str, text: str) -> None:
-    """Accept a folder of this machine. Raises Misconfigured."""
-    if not Path(text).is_dir():
-        raise Misconfigured(f"{name} is {text!r}, but there is no such folder")
+    """Accept a folder of this machine that can be read. Raises Misconfigured."""
+    try:
+        with os.scandir(text):
+            pass
+    except (FileNotFoundError, NotADirectoryError):
+        raise Misconfigured(f"{name} is {text!r}, but there is no such folder") from None
+    except OSError as error:
+        raise Misconfigured(f"{name} is {text!r}, but that folder cannot be read: {error.strerror}") from None
 
 
 def _is_address(text: str) -> bool:

@@ -98,7 +98,7 @@ class Service:
         if not self._may_tell(secret):
             self._recorder.turned_away()
             abort(401, WITHOUT_SECRET)
-        taken = self._recorder.take(request.get_data())
+        taken = self._recorder.take(self._data())
         return jsonify(status=taken.outcome, **({"message": taken.message} if taken.message else {}))
 
     def ready(self) -> Response:
@@ -126,6 +126,8 @@ class Service:
         if size > limit:
             _drain()
             abort(413, f"The request has {size:.0f} MB, ANYWORD_MAX_BODY_MB is {limit}")
+        if (packed := request.headers.get("Content-Encoding", "identity").strip().lower()) != "identity":
+            abort(415, f"Content encoding is {packed}, but the body has to be sent as it is")
 
     def refuse(self, error: Exception) -> Response:
         """Turn any error into a status, a reason phrase and a message."""
@@ -158,11 +160,19 @@ class Service:
         brought = [hmac.compare_digest(each.encode("utf-8", "replace"), wanted.encode()) for each in given]
         return not wanted or any(brought) or _knows_password(self._settings)
 
+    def _data(self) -> bytes:
+        """The request's body. Nothing tells beforehand how large one in chunks is: it is read up to the limit."""
+        data, limit = request.get_data(), self._settings.max_body_mb
+        if request.content_length is None and len(data) >= limit * MEGABYTE and request.environ["wsgi.input"].read(1):
+            _drain()
+            abort(413, f"The request has more than {limit} MB, which is ANYWORD_MAX_BODY_MB")
+        return data
+
     def _body(self) -> dict[str, Any]:
         if not request.is_json:
             abort(415, f"Content type is {request.mimetype or 'missing'}, but has to be application/json")
         try:
-            body = bounds.loads(request.get_data())
+            body = bounds.loads(self._data())
         except bounds.Exceeded as error:
             abort(400, str(error))
         except ValueError:

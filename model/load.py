@@ -128,6 +128,11 @@ def device_named(name: str) -> torch.device:
         raise Misconfigured(f"device {name}: use cpu, cuda or cuda:0 ({error})") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise Misconfigured(f"device {name}: this machine has no usable CUDA device; use cpu")
+    try:
+        torch.ones(1, device=device).item()  # the other kinds, such as meta, xla or a GPU that is not there
+    except (RuntimeError, NotImplementedError, AssertionError, ImportError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise Misconfigured(f"device {name}: cannot compute here; use cpu, cuda or cuda:0 ({said})") from error
     return device
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -17,10 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import make_url
-
 from backend.store.facts import Event
-from backend.store.sqlite_file import file_of
 from model.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -165,17 +161,3 @@ def _store(path: Path, data: bytes) -> None:
         os.fsync(folder)  # the name, too, survives a power cut
     finally:
         os.close(folder)
-
-
-def folder_of(database: str, chosen: str) -> Path:
-    """The chosen folder, else one beside the SQLite file, else one in the working folder.
-
-    Each database has its own, whatever user and password: events from before a new password still belong to it.
-    """
-    if chosen:
-        return Path(chosen)
-    url = make_url(database)
-    if file := file_of(url):
-        return Path(f"{file}.spool")
-    named = f"{url.host}:{url.port or ''}/{url.database}"
-    return Path(f"anyword-{hashlib.blake2b(named.encode(), digest_size=4).hexdigest()}.spool")

@@ -7,12 +7,13 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, create_engine, false, make_url, update
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, create_engine, false, update
+from sqlalchemy.exc import DBAPIError
 
 from backend.doctor.finding import Finding
 from backend.store import tables
-from backend.store.database import DRIVERS, Database
+from backend.store.address import file_of, served
+from backend.store.database import Database
 from backend.store.failures import explained
 from backend.store.schema import MIGRATIONS, VERSION_TABLE
 from model.errors import Misconfigured, Unavailable
@@ -27,15 +28,14 @@ SET = "Correct ANYWORD_DATABASE, or what its message says; nothing is learned un
 def examine(url: str) -> Finding:
     """Whether it answers and takes what is written. Nothing in it is changed: migrating is the server's."""
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        return Finding(NAME, "problem", "ANYWORD_DATABASE is no database URL", SET)
-    if parsed.drivername == "sqlite" and parsed.database and not Path(parsed.database).is_file():
-        return _unmade(Path(parsed.database))
-    shown = parsed.render_as_string(hide_password=True)
-    usable = parsed.drivername in DRIVERS and parsed.database  # `Database` tells what is wrong with others
+        named = served(url)
+    except Misconfigured as error:
+        return Finding(NAME, "problem", str(error), SET)
+    if (file := file_of(named)) and not file.is_file():
+        return _unmade(file)
+    shown = named.render_as_string(hide_password=True)
     try:
-        if usable and not _newest(parsed.set(drivername=DRIVERS[parsed.drivername])):
+        if not _newest(named):
             return Finding(NAME, "warning", f"{shown} does not have the newest form", START)
         _write(url)
     except (Misconfigured, Unavailable) as error:

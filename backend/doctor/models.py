@@ -18,6 +18,7 @@ from model.errors import Misconfigured
 
 EMBEDDED = Path(model.__file__).parent / "embedded" / "weights"
 ROLES = ("backbone", "segmenter", "parser", "proposer", "clip", "lora")
+FOLDERS = ("parser", "lora")  # they do not come from the hub
 OPTIONAL = ("clip", "lora")  # there are none among the embedded models
 WEIGHTS = ("*.safetensors", "*pytorch_model*.bin", "*.pth", "*.pt", "model")  # the last is what spaCy calls its own
 MAGIC = b"version https://git-lfs"
@@ -77,7 +78,7 @@ def _absent(title: str, role: str, name: str) -> Finding:
     variable = f"ANYWORD_{role.upper()}"
     if not name:
         return Finding(title, "problem", "the embedded model is missing", COPY)
-    if role == "parser" or name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if role in FOLDERS or name.count("/") != 1 or name.startswith((".", "/", "~")):
         return Finding(title, "problem", f"{name} is not on this machine", f"Correct {variable}, or install the model.")
     remedy = f"It is downloaded at the first start; where the machine is offline, put a folder into {variable}."
     return Finding(title, "warning", f"{name} is not on this machine", remedy)

@@ -12,13 +12,14 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
+from backend.store.address import file_of, parsed
 from backend.store.failures import explained, is_away
 from backend.store.schema import bring_to_head
-from backend.store.sqlite_file import SqliteFile, file_of
+from backend.store.sqlite_file import SqliteFile
 from backend.store.turns import Turns
 from model.errors import Misconfigured, Unavailable
 
@@ -28,8 +29,6 @@ PATIENCE = 5.0  # seconds that anybody waits for a lock, a connection or the ser
 CONNECTIONS = 4  # kept open in each process
 REST = 5.0  # seconds that a database which did not answer is left alone by whoever is sparing; ours
 MORE_CONNECTIONS = 28  # opened when as many threads ask at once, and closed again
-DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
-FORMS = "sqlite:///file.db (four slashes before an absolute path) or postgresql://user:password@host/name"
 
 
 class Tables:
@@ -53,7 +52,7 @@ class Database:
         `later`: where its server is away, the tables are seen to when it is there. Raises: Misconfigured when the URL
         names none, or one that cannot be opened.
         """
-        self._engine, self._patience = _engine(_parsed(url), patience), patience
+        self._engine, self._patience = _engine(parsed(url), patience), patience
         self._turns = Turns()
         self._rest, self._rested = 0.0, (0.0, "")  # until when it is left alone, and why
         self.name = self._engine.url.render_as_string(hide_password=True)
@@ -161,18 +160,6 @@ class Database:
                 raise  # a mistake in a statement, not in the world
             self._rested = time.monotonic() + self._rest, message
             raise Unavailable(message) from error
-
-
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise Misconfigured(f"ANYWORD_DATABASE is no database URL; write {FORMS}") from None
-    if parsed.drivername not in DRIVERS:
-        raise Misconfigured(f"ANYWORD_DATABASE is for {parsed.drivername!r}; write {FORMS}")
-    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise Misconfigured("ANYWORD_DATABASE names no file: several threads cannot share a database in memory")
-    return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
 def _engine(url: URL, patience: float) -> Engine:

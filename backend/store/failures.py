@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 LOCKED = "is locked by somebody else for too long: try again, and see what else works on it"
@@ -81,6 +81,8 @@ def _told(error: DBAPIError | NoConnectionLeft) -> str:
         return CROWDED
     if isinstance(error, OperationalError):  # there is no code where no connection came about, only words
         return f"{LOST} ({str(error.orig).strip().splitlines()[-1].strip()})"
+    if isinstance(error, ProgrammingError) and error.statement is None:  # libpq refuses the URL's options
+        return f"cannot be asked as its URL says: {str(error.orig).strip()}"
     return LOST if error.connection_invalidated else ""
 
 

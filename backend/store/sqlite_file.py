@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import URL, make_url
-
+from backend.store.address import file_of, served
 from model.errors import Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -22,6 +21,7 @@ logger = logging.getLogger(__name__)
 RESCUED = "rescued"  # part of the name of a copy of what the open handle still held
 
 Identity = tuple[int, int]
+LOGS = ("-wal", "-shm")  # the write-ahead log and its index; locks are taken on the index
 
 
 class FileGone(Unavailable):
@@ -31,22 +31,22 @@ class FileGone(Unavailable):
 class SqliteFile:
     """One file, held open. Threads may share it.
 
-    After a file or its write-ahead log is deleted, open connections go on writing into it, but nobody will read that;
-    new connections would begin an empty one in its place.
+    After a file, its write-ahead log or the log's index is deleted, open connections go on writing into it, but nobody
+    will read that; new connections would begin an empty one in its place, and lock each other out no more.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()  # SQLite, too, follows a link and keeps the log beside the file itself
         self._handle = sqlite3.connect(self._path, check_same_thread=False)
         self._handle.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log, too
-        self._log = Path(f"{self._path}-wal")
+        self._watched = (self._path, *(Path(f"{self._path}{ending}") for ending in LOGS))
         self._opened = self._identities()
         self._lock = threading.Lock()
         self._copy: Path | None = None
         self._closed = False
 
     def check(self) -> None:
-        """Raises FileGone where the file or its log was deleted, or another one took its place."""
+        """Raises FileGone where the file, its log or the log's index was deleted, or another one took its place."""
         if self._identities() == self._opened:
             return
         with self._lock:
@@ -67,8 +67,8 @@ class SqliteFile:
             self._closed = True
             self._handle.close()
 
-    def _identities(self) -> tuple[Identity | None, Identity | None]:
-        return _identity(self._path), _identity(self._log)
+    def _identities(self) -> tuple[Identity | None, ...]:
+        return tuple(map(_identity, self._watched))
 
     def _rescue(self) -> Path | None:
         """Copy what the open handle still holds, once; where to. An earlier copy is never overwritten."""
@@ -97,20 +97,15 @@ def _identity(path: Path) -> Identity | None:
     return state.st_dev, state.st_ino
 
 
-def file_of(url: URL) -> Path | None:
-    """The file of a SQLite database; None for other databases, and for SQLite's own `file:` addresses."""
-    file = url.database or ""
-    return Path(file) if url.drivername == "sqlite" and file and not file.startswith("file:") else None
-
-
 @contextmanager
 def one_server(url: str) -> Iterator[None]:
     """Have a SQLite file for one server, for as long as the block lasts; other databases take any number.
 
     The commands that share the file with a server (preannotate, sync, revisions) take no part in this. The lock is the
-    operating system's and ends with the process. Raises Misconfigured where another server has the file.
+    operating system's and ends with the process. Raises Misconfigured where another server has the file, and for a URL
+    that no server can use.
     """
-    named = file_of(make_url(url))
+    named = file_of(served(url))
     if named is None:
         yield
         return

@@ -13,6 +13,6 @@ def kind_of(source: str, wanted: str, advice: str) -> str:
     Raises Misconfigured, naming what was `wanted` and with `advice`, where there is no checkpoint.
     """
     try:
-        return str(PreTrainedConfig.get_config_dict(source)[0].get("model_type", "nothing known"))
+        return str(PreTrainedConfig.get_config_dict(source)[0].get("model_type", "something unknown"))
     except OSError as error:
-        raise Misconfigured(f"No {wanted} at '{source}': {advice} ({error})") from error
+        raise Misconfigured(f"No {wanted} at '{source}': {advice} ({str(error).partition(chr(10))[0]})") from error

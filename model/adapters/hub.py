@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from model.errors import Misconfigured
 
-NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of a model on the hub, which a path may look like
+NAME = re.compile(r"([\w.-]+/)?[\w.-]+")  # of a model on the hub, which a path may look like
 SECONDS = 10.0  # heuristic: for the hub's answer to one question; a library that asks for each file tries for minutes
 REMEDY = "correct the name, or download the model into a folder here and give its path"
 

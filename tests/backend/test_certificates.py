@@ -134,6 +134,8 @@ def test_both_kinds_stay_where_both_are_given(own: Authority, tmp_path: Path) ->
         ({"SSL_CERT_FILE": "one", "CURL_CA_BUNDLE": "other", "SSL_CERT_DIR": "folder"}, "one", "one"),
         ({"REQUESTS_CA_BUNDLE": "one", "SSL_CERT_DIR": "folder"}, "one", "one"),
         ({"SSL_CERT_DIR": "folder:other"}, "folder", None),
+        ({"SSL_CERT_FILE": "folder"}, "folder", None),
+        ({"REQUESTS_CA_BUNDLE": "one", "SSL_CERT_FILE": "folder"}, "one", "one"),
     ],
 )
 def test_which_file_counts_for_whom(
@@ -151,6 +153,14 @@ def shared(given: dict[str, str], own: Authority) -> tuple[str | None, str | Non
     into: dict[str, str] = {}
     certificates.share(given, into)
     return into.get("REQUESTS_CA_BUNDLE"), into.get("SSL_CERT_FILE")
+
+
+def test_a_folder_in_place_of_a_file_counts_as_a_folder(tmp_path: Path) -> None:
+    """httpx reads SSL_CERT_FILE as a file, whatever it is."""
+    into = {"SSL_CERT_FILE": str(tmp_path)}
+    certificates.share(dict(into), into)
+    assert into == {"SSL_CERT_DIR": str(tmp_path), "REQUESTS_CA_BUNDLE": str(tmp_path)}
+    httpx.Client().close()
 
 
 def test_nothing_is_set_where_nothing_is_given() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from backend import __version__
@@ -21,6 +23,13 @@ def test_a_port_that_is_none_is_refused_in_one_line(port: str, capsys: pytest.Ca
         main(["serve", f"--port={port}"], {})
     assert ended.value.code == 2
     assert f"argument --port: '{port}' is not a port: take a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_a_demo_without_a_folder_to_write_to_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["demo", "--out", str(tmp_path / "file")], {}) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("file', but cannot be made: File exists")
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The server as a process: what only gunicorn and a real connection show."""
 
+import gzip
 import os
 import socket
 import subprocess
@@ -57,6 +58,25 @@ def test_a_client_that_sends_40_megabytes_sees_the_answer(url: str) -> None:
         f"{url}/predict", data=bytes(40_000_000), headers=head, auth=("anna", "secret"), timeout=60
     )
     assert (response.status_code, response.reason) == (413, "The request has 40 MB, ANYWORD_MAX_BODY_MB is 32")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/webhook"])
+def test_a_body_in_chunks_that_goes_on_behind_the_limit_is_too_large(url: str, path: str) -> None:
+    head = {"Content-Type": "application/json"}
+    chunks = (b" " * 1_000_000 for _ in range(40))
+    response = requests.post(f"{url}{path}", data=chunks, headers=head, auth=("anna", "secret"), timeout=60)
+    said = "The request has more than 32 MB, which is ANYWORD_MAX_BODY_MB"
+    assert (response.status_code, response.reason) == (413, said)
+
+
+def test_a_packed_body_is_refused_by_name(url: str) -> None:
+    head = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    body = gzip.compress(b"{}")
+    response = requests.post(f"{url}/predict", data=body, headers=head, auth=("anna", "secret"), timeout=60)
+    assert (response.status_code, response.reason) == (
+        415,
+        "Content encoding is gzip, but the body has to be sent as it is",
+    )
 
 
 def test_a_connection_is_refused_without_the_password(url: str) -> None:

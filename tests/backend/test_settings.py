@@ -64,6 +64,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
         ("ANYWORD_LABEL_STUDIO_URL", "ftp://label-studio", ADDRESS),
         ("ANYWORD_LABEL_STUDIO_URL", "http://[::1", ADDRESS),
         ("ANYWORD_LOCAL_FILES_ROOT", "/nowhere/at/all", "there is no such folder"),
+        ("ANYWORD_LOCAL_FILES_ROOT", "x" * 5000, "cannot be read"),
     ],
 )
 def test_a_bad_value_names_key_and_value(name: str, value: str, wanted: str) -> None:

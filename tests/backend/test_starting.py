@@ -72,6 +72,24 @@ def test_an_address_that_is_not_this_machine_s_ends_it_with_one_line(host: str) 
     assert "ANYWORD_HOST, --host" in line
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ANYWORD_DATABASE", "anyword.db", "ANYWORD_DATABASE is no database URL"),
+        ("ANYWORD_DATABASE", "sqlite:///file:anyword.db?uri=true", "address of SQLite's own"),
+        ("ANYWORD_LOCAL_FILES_ROOT", "x" * 5000, "cannot be read"),
+    ],
+)
+def test_a_place_that_no_server_can_use_ends_it_with_one_line(variable: str, value: str, said: str) -> None:
+    command = [sys.executable, "-m", "backend", "serve", "--port", "0"]
+    environ = {**os.environ, variable: value}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"python -m backend: {variable}")
+    assert said in line
+    assert ended.returncode == 2
+
+
 def test_idle_connections_do_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.serving.time", SimpleNamespace(monotonic=lambda: 100.0))
     worker = Worker.__new__(Worker)

@@ -40,6 +40,7 @@ def copied(folder: Path, change: Callable[[dict[str, Any]], object]) -> EnginePa
     ("paths", "said"),
     [
         (EnginePaths(device="warp"), "device warp: use cpu"),
+        (EnginePaths(device="meta"), "device meta: cannot compute here"),
         (EnginePaths(dtype="int8"), "dtype int8: use one of float32"),
         (EnginePaths(segmenter="nowhere/at/all"), "No SAM model at 'nowhere/at/all'"),
         (EnginePaths(parser="no_such_pipeline"), "No spaCy pipeline called 'no_such_pipeline'"),

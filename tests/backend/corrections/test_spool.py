@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from backend.corrections import spool as spool_module
-from backend.corrections.spool import Spool, folder_of
+from backend.corrections.spool import Spool
+from backend.corrections.spool_folder import folder_of, opened
 from backend.store.facts import Event
-from model.errors import Unavailable
+from model.errors import Misconfigured, Unavailable
 
 
 def event(number: int, size: int = 10) -> Event:
@@ -140,9 +141,26 @@ def test_files_are_the_owners_alone(tmp_path: Path) -> None:
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_a_chosen_folder_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "file", tmp_path / "file" / "spool"):
+        with pytest.raises(Misconfigured, match=r"ANYWORD_SPOOL is .*, but events cannot wait there"):
+            opened("postgresql://host/name", str(wrong))
+
+
+def test_a_usual_folder_that_cannot_be_written_is_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(f"sqlite:///{tmp_path}/x.db", "")
+    assert not caplog.messages
+    (tmp_path / "x.db.spool").write_text("")
+    (tmp_path / "file").write_text("")
+    opened(f"sqlite:///{tmp_path}/file/x.db", "")
+    assert "set ANYWORD_SPOOL to a folder" in caplog.text
+
+
 def test_each_database_has_a_folder_of_its_own() -> None:
     assert folder_of("sqlite:////data/x.db", "") == Path("/data/x.db.spool")
     assert folder_of("postgresql://a/one", "") != folder_of("postgresql://a/two", "")
     assert folder_of("sqlite:////data/x.db", "/else") == Path("/else")
-    assert folder_of("sqlite:////data/x.db?timeout=9", "") == Path("/data/x.db.spool")
     assert folder_of("postgresql://a:old@h/one", "") == folder_of("postgresql://b:new@h/one", "")

@@ -79,6 +79,7 @@ def test_a_folder_without_weights(tmp_path: Path) -> None:
         ("backbone", "/nowhere/model", "problem", "Correct ANYWORD_BACKBONE"),
         ("backbone", "nobody/has-this-model", "warning", "downloaded at the first start"),
         ("parser", "en_core_web_nowhere", "problem", "Correct ANYWORD_PARSER"),
+        ("lora", "nobody/has-this-adapter", "problem", "Correct ANYWORD_LORA"),
     ],
 )
 def test_a_model_that_is_not_here(role: str, name: str, status: str, remedy: str) -> None:

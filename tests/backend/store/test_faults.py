@@ -97,6 +97,11 @@ def test_a_read_only_file_can_be_read(tmp_path: Path) -> None:
     database.close()
 
 
+def test_options_that_the_driver_does_not_know_are_named() -> None:
+    with pytest.raises(Misconfigured, match=r'name on 127.0.0.1 cannot be asked as its URL says: .*"nonsense"'):
+        Database("postgresql://127.0.0.1:1/name?nonsense=1", PATIENCE, later=True)
+
+
 def test_a_read_only_server_can_be_read(postgres: Postgres) -> None:
     url = postgres.make()
     Database(url).close()

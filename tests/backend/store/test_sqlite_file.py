@@ -28,13 +28,17 @@ def delete_log(path: Path) -> None:
     Path(f"{path}-wal").unlink()
 
 
+def delete_index(path: Path) -> None:
+    Path(f"{path}-shm").unlink()
+
+
 def replace(path: Path) -> None:
     other = path.with_name("other.db")
     Database(f"sqlite:///{other}").close()
     other.replace(path)
 
 
-@pytest.mark.parametrize("harm", [delete, replace, delete_log])
+@pytest.mark.parametrize("harm", [delete, replace, delete_log, delete_index])
 def test_nothing_is_stored_in_a_file_that_nobody_will_read(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     path = tmp_path / "own.db"
     database = Database(f"sqlite:///{path}")

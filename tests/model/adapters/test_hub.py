@@ -34,7 +34,7 @@ def closed() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("source", ["", "weights/nothing/here.pth", "/nowhere", "en_core_web_sm", "a..b/c"])
+@pytest.mark.parametrize("source", ["", "weights/nothing/here.pth", "/nowhere", "a..b/c"])
 def test_what_is_no_hub_name_is_left_to_the_loaders(source: str, endpoint: Callable[[str], None]) -> None:
     endpoint(closed())
     assert located(source) == source
@@ -46,11 +46,12 @@ def test_a_folder_goes_before_a_hub_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert located(NAME) == NAME
 
 
-def test_without_network_a_name_is_refused_in_one_line(endpoint: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("name", [NAME, "nothing"])
+def test_without_network_a_name_is_refused_in_one_line(name: str, endpoint: Callable[[str], None]) -> None:
     endpoint(closed())
     with pytest.raises(Misconfigured) as refused:
-        located(NAME)
-    assert str(refused.value) == f"{NAME}: no such folder here, and the hub cannot be reached: {hub.REMEDY}"
+        located(name)
+    assert str(refused.value) == f"{name}: no such folder here, and the hub cannot be reached: {hub.REMEDY}"
 
 
 def test_a_hub_that_never_answers_is_asked_once(
