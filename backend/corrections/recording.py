@@ -76,10 +76,6 @@ class Recorder:
         self._hostnames: LRUCache[str, str] = LRUCache(PROJECTS)
         self._lock, self._catching = threading.Lock(), threading.Lock()
 
-    def record(self, raw: bytes) -> str:
-        """As `take`: the outcome alone."""
-        return self.take(raw).outcome
-
     def take(self, raw: bytes) -> Taken:
         """Record the event in a request's body and say what became of it.
 
