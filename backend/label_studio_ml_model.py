@@ -24,7 +24,7 @@ from label_studio_ml.response import ModelResponse
 
 from backend import label_config, official_runner
 from backend.label_config import LabelConfig
-from backend.problems import Problem, problem
+from backend.problems import Problem, entries, problem, trouble
 
 
 class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has no types
@@ -53,10 +53,10 @@ class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has n
             service = official_runner.service()
             version = service.teaching.in_force(self.project_id, self.config).version
             outcomes = service.answer(official_runner.asked(tasks, context, self.config, self.project_id))
-        refused = official_runner.trouble(outcomes)
+        refused = trouble(outcomes)
         if refused is not None:
             raise _refusal(refused)
-        return ModelResponse(model_version=version, predictions=official_runner.entries(outcomes))
+        return ModelResponse(model_version=version, predictions=entries(outcomes))
 
     def fit(self, event: str, data: Any, **_: Any) -> dict[str, str]:  # noqa: ARG002  (as our own /webhook)
         """Take note of an event; nothing is learned from it here."""
@@ -71,6 +71,6 @@ def _refusing() -> Iterator[None]:
         raise _refusal(problem(error)) from None
 
 
-def _refusal(trouble: Problem) -> AnswerException:
+def _refusal(refused: Problem) -> AnswerException:
     """The runner's own error, with an empty trace; Flask takes a status with its reason phrase, the part that shows."""
-    return AnswerException(trouble.status_line, trouble.message, {"traceback": ""})
+    return AnswerException(refused.status_line, refused.message, {"traceback": ""})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from prometheus_client import (
@@ -43,60 +44,40 @@ class Metrics:
 
     def __init__(self, queue_depth: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("anyword_requests", "Requests answered", ["route", "status"], registry=self.registry)
-        self.request_seconds = Histogram(
-            "anyword_request_seconds",
-            "Seconds from a request to its answer",
-            ["route"],
-            buckets=SECONDS,
-            registry=self.registry,
+        count, timed = partial(Counter, registry=self.registry), partial(Histogram, registry=self.registry)
+        self.requests = count("anyword_requests", "Requests answered", ["route", "status"])
+        self.request_seconds = timed(
+            "anyword_request_seconds", "Seconds from a request to its answer", ["route"], buckets=SECONDS
         )
-        self.stages = Histogram(
+        self.stages = timed(
             "anyword_stage_seconds",
             "Seconds spent on fetching, reading the prompt, waiting, segmenting (of tasks that are segmented together, "
             "each has an equal share), drawing and encoding",
             ["stage"],
             buckets=SECONDS,
-            registry=self.registry,
         )
-        self.regions = Counter("anyword_regions", "Regions found", registry=self.registry)
-        self.errors = Counter("anyword_errors", "Errors by kind", ["kind"], registry=self.registry)
-        self.events = Counter(
-            "anyword_events", "Webhook events by what became of them", ["action", "outcome"], registry=self.registry
-        )
-        self.unreadable_masks = Counter(
-            "anyword_unreadable_masks", "Masks of annotations that could not be read", registry=self.registry
-        )
-        self.offers = Counter(
-            "anyword_offers", "Predicted regions by whether they were remembered", ["outcome"], registry=self.registry
-        )
-        self.learning = Counter(
-            "anyword_learning_runs", "Occasions to learn by what became of them", ["outcome"], registry=self.registry
-        )
-        self.learning_seconds = Histogram(
+        self.regions = count("anyword_regions", "Regions found")
+        self.errors = count("anyword_errors", "Errors by kind", ["kind"])
+        self.events = count("anyword_events", "Webhook events by what became of them", ["action", "outcome"])
+        self.unreadable_masks = count("anyword_unreadable_masks", "Masks of annotations that could not be read")
+        self.offers = count("anyword_offers", "Predicted regions by whether they were remembered", ["outcome"])
+        self.learning = count("anyword_learning_runs", "Occasions to learn by what became of them", ["outcome"])
+        self.learning_seconds = timed(
             "anyword_learning_seconds",
             "Seconds that runs of learning took, with all that went before them",
             buckets=MINUTES,
-            registry=self.registry,
         )
-        self.learned_masks = Gauge(
-            "anyword_learned_masks", "Masks that the last run learned from", registry=self.registry
+        self.revisions_unknown = count(
+            "anyword_revisions_unknown", "Times that the revision in force could not be looked up"
         )
-        self.revisions_unknown = Counter(
-            "anyword_revisions_unknown",
-            "Times that the revision in force could not be looked up",
-            registry=self.registry,
-        )
-        self.sessions_unshared = Counter(
+        self.sessions_unshared = count(
             "anyword_sessions_unshared",
             "Times that other replicas could not be told, or asked, what annotators work on",
-            registry=self.registry,
         )
-        self.stalls = Counter(
-            "anyword_lane_stalls", "Times that a job held the models without a step", registry=self.registry
-        )
-        depth = Gauge("anyword_queue_depth", "Predictions that wait for the models", registry=self.registry)
-        depth.set_function(queue_depth)
+        self.stalls = count("anyword_lane_stalls", "Times that a job held the models without a step")
+        gauge = partial(Gauge, registry=self.registry)
+        self.learned_masks = gauge("anyword_learned_masks", "Masks that the last run learned from")
+        gauge("anyword_queue_depth", "Predictions that wait for the models").set_function(queue_depth)
         _begin(self.requests, ROUTES, STATUSES)
         _begin(self.request_seconds, ROUTES)
         _begin(self.errors, KINDS)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
@@ -15,7 +14,6 @@ from backend.app import create_app
 from backend.label_config import LabelConfig
 from backend.predict_request import Ask
 from backend.predictions import Predictions
-from backend.problems import Problem
 from backend.settings import Settings, read
 from backend.threads import wait_briefly
 from model.errors import Misconfigured
@@ -67,14 +65,3 @@ def asked(tasks: object, context: object, config: LabelConfig | None, project: s
     if not isinstance(tasks, list) or config is None:
         raise BadRequest(f"The request lacks {'a list of tasks' if config else 'label_config'!r}")
     return Ask(tasks=tasks, context=context, config=config, hostname="", project=project)
-
-
-def trouble(outcomes: Sequence[dict[str, Any] | Problem]) -> Problem | None:
-    """What to refuse a call with: an error is the answer only where every task failed."""
-    troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-    return troubles[0] if troubles and len(troubles) == len(outcomes) else None
-
-
-def entries(outcomes: Sequence[dict[str, Any] | Problem]) -> list[dict[str, Any] | list[Any]]:
-    """One entry for each task; an empty list says "not reached", so that Label Studio asks for this task again."""
-    return [[] if isinstance(outcome, Problem) else outcome for outcome in outcomes]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
@@ -58,3 +60,14 @@ def problem(error: Exception) -> Problem:
     ticket = uuid.uuid4().hex[:12]
     logger.error("Unexpected error %s", ticket, exc_info=error)
     return Problem(500, f"Unexpected error {ticket}: {WHAT_TO_TRY}", "Unexpected")
+
+
+def trouble(outcomes: Sequence[dict[str, Any] | Problem]) -> Problem | None:
+    """What to refuse a call with: an error is the answer only where every task failed."""
+    troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+    return troubles[0] if troubles and len(troubles) == len(outcomes) else None
+
+
+def entries(outcomes: Sequence[dict[str, Any] | Problem]) -> list[dict[str, Any] | list[Any]]:
+    """One entry for each task; an empty list says "not reached", so that Label Studio asks for this task again."""
+    return [[] if isinstance(outcome, Problem) else outcome for outcome in outcomes]

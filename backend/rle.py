@@ -8,9 +8,8 @@ by one), the index of its length's size (2 bits), its length less one, and its w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,23 +148,3 @@ def _run_starts(stream: _Stream) -> Integers:
             starts.append(position)
             position = following[position - begin]
     return np.array(starts, np.int64)
-
-
-def timings(mask: Mask) -> dict[str, float]:
-    """Seconds that one call takes: encode and decode, ours and the SDK's, on the same mask."""
-    from label_studio_sdk.converter import brush  # a second to import, and only wanted here
-
-    rle, grey = encode(mask), mask.astype(np.uint8) * FOREGROUND
-    calls: dict[str, Callable[[], object]] = {
-        "encode": lambda: encode(mask),
-        "encode_sdk": lambda: brush.mask2rle(grey),  # type: ignore[no-untyped-call]
-        "decode": lambda: decode(rle, (mask.shape[0], mask.shape[1])),
-        "decode_sdk": lambda: brush.decode_rle(rle),
-    }
-    return {name: _seconds(call) for name, call in calls.items()}
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    begin = perf_counter()
-    call()
-    return perf_counter() - begin

@@ -19,7 +19,7 @@ from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
 from backend.predict_request import Ask
 from backend.predictions import Predictions, event_of
-from backend.problems import Problem, problem
+from backend.problems import Problem, entries, problem, trouble
 from backend.prompting.prompts import pre_annotation
 from backend.settings import Settings
 from backend.watch import project_id, refused
@@ -53,8 +53,8 @@ class Service:
 
     def health(self) -> Response:
         """Say that the server lives, or that its models hang and only a new start will help."""
-        if trouble := self._lane.trouble:
-            response = jsonify(status="DOWN", model_class="Anyword", error=trouble)
+        if stalled := self._lane.trouble:
+            response = jsonify(status="DOWN", model_class="Anyword", error=stalled)
             response.status_code = 503
             return response
         progress = self._loader.progress
@@ -88,10 +88,9 @@ class Service:
             return jsonify(results=self._events.answer(ask))
         outcomes = self._predictions.answer(ask)
         self._prefetch.asked(ask)
-        troubles = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-        if troubles and len(troubles) == len(outcomes):
-            return _refusal(troubles[0])
-        return jsonify(results=[[] if isinstance(outcome, Problem) else outcome for outcome in outcomes])
+        if refused_with := trouble(outcomes):
+            return _refusal(refused_with)
+        return jsonify(results=entries(outcomes))
 
     def webhook(self, secret: str = "") -> Response:
         """Record an event at once: the annotator's own request waits for it."""
@@ -131,12 +130,12 @@ class Service:
 
     def refuse(self, error: Exception) -> Response:
         """Turn any error into a status, a reason phrase and a message."""
-        trouble = problem(error)
-        self._metrics.errors.labels(trouble.kind).inc()
+        told = problem(error)
+        self._metrics.errors.labels(told.kind).inc()
         if request.method == "POST":  # what Label Studio asks; a mistyped address in a browser tells nobody anything
             path = WEBHOOK if request.path.startswith(WEBHOOK) else request.path  # a secret may stand behind it
-            self._journal.fail(trouble, ", ".join([path, *g.get("project", ())]))
-        response = _refusal(trouble)
+            self._journal.fail(told, ", ".join([path, *g.get("project", ())]))
+        response = _refusal(told)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(error.valid_methods)
         return response
@@ -145,8 +144,8 @@ class Service:
         """How things stand, in a word, and what is wrong."""
         if self._lane.stopping:
             return "stopping", STOPPING
-        if trouble := self._lane.trouble:
-            return "stalled", trouble
+        if stalled := self._lane.trouble:
+            return "stalled", stalled
         if self._loader.loaded:
             return "ready", ""
         if self._loader.failure:
@@ -211,12 +210,12 @@ def _required(body: dict[str, Any], key: str, kind: type) -> Any:
     return body[key]
 
 
-def _refusal(trouble: Problem) -> Response:
-    refused(trouble)
-    response = jsonify(error=trouble.message)
-    response.status = trouble.status_line
-    if trouble.status == 401:
+def _refusal(told: Problem) -> Response:
+    refused(told)
+    response = jsonify(error=told.message)
+    response.status = told.status_line
+    if told.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Anyword"'
-    if trouble.retry_after is not None:
-        response.headers["Retry-After"] = str(trouble.retry_after)
+    if told.retry_after is not None:
+        response.headers["Retry-After"] = str(told.retry_after)
     return response

@@ -24,14 +24,6 @@ FIRST_SEED = 10_500_000  # no training set holds seeds between ten and twenty mi
 LEAST_SHARE = 0.01  # of the picture; a smaller thing is mostly covered by others
 LABELS = "".join(f'<Label value="{shape.capitalize()}"/>' for shape in SHAPES)
 CONFIG = configs.labelled(configs.BITMASK.xml, LABELS)
-SCRIBBLE_CONFIG = CONFIG.replace("<Bitmask ", '<Brush name="scribble" toName="image" smart="true"/>\n  <Bitmask ')
-CLASSIC_CONFIG = f"""<View>
-  <Image name="image" value="$image" zoom="true" zoomControl="true"/>
-  <BrushLabels name="mask" toName="image" smart="false">{LABELS}</BrushLabels>
-  <KeyPointLabels name="point" toName="image" smart="true" smartOnly="true">{LABELS}</KeyPointLabels>
-  <RectangleLabels name="box" toName="image" smart="true" smartOnly="true">{LABELS}</RectangleLabels>
-  <TextArea name="prompt" toName="image" maxSubmissions="1" editable="true" showSubmitButton="true"/>
-</View>"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +64,7 @@ def name_of(thing: Thing) -> str:
 
 
 def label_of(thing: Thing) -> str:
-    """The label of a thing in the configs above."""
+    """The label of a thing in the config above."""
     return thing.kind.shape.capitalize()
 
 
@@ -82,27 +74,21 @@ def text(typed: str) -> Items:
     return [{"id": "text", "from_name": "prompt", "to_name": "image", "type": "textarea", "value": value}]
 
 
-def point(thing: Thing, classic: bool = False) -> Items:
+def point(thing: Thing) -> Items:
     """Click on the thing, as far from its rim as possible."""
     depth = cv2.distanceTransform(thing.mask.astype(np.uint8), cv2.DIST_L2, 5)
     (height, width), (y, x) = depth.shape, np.unravel_index(int(depth.argmax()), depth.shape)
     value = {"x": 100 * (int(x) + 0.5) / width, "y": 100 * (int(y) + 0.5) / height, "width": 0.3}
-    return _drawn("point", "keypointlabels" if classic else "keypoint", value, thing)
+    return drawn("point", "keypoint", value, thing)
 
 
-def box(thing: Thing, classic: bool = False) -> Items:
+def box(thing: Thing) -> Items:
     """Draw a rectangle around the thing."""
     rows, columns = np.flatnonzero(thing.mask.any(axis=1)), np.flatnonzero(thing.mask.any(axis=0))
     x0, x1 = (100 * int(edge) / thing.mask.shape[1] for edge in (columns[0], columns[-1] + 1))
     y0, y1 = (100 * int(edge) / thing.mask.shape[0] for edge in (rows[0], rows[-1] + 1))
     value = {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "rotation": 0}
-    return _drawn("box", "rectanglelabels" if classic else "rectangle", value, thing)
-
-
-def scribble(thing: Thing) -> Items:
-    """Brush over the middle of the thing, at least half as far from its rim as possible."""
-    depth = cv2.distanceTransform(thing.mask.astype(np.uint8), cv2.DIST_L2, 5)
-    return _drawn("scribble", "brush", {"format": "rle", "rle": rle.encode(depth >= depth.max() / 2)}, thing)
+    return drawn("box", "rectangle", value, thing)
 
 
 def request(image: Image, items: Items, config: str = CONFIG) -> dict[str, Any]:
@@ -134,15 +120,13 @@ def masks_by_label(items: Sequence[Mapping[str, Any]], size: tuple[int, ...]) ->
     return masks
 
 
-def _drawn(control: str, kind: str, value: dict[str, Any], thing: Thing) -> Items:
-    """One item where the control has labels of its own, two with one id where <Labels> are shared."""
+def drawn(control: str, kind: str, value: dict[str, Any], thing: Thing) -> Items:
+    """What was drawn and its label, as two items with one id."""
     height, width = thing.mask.shape
     size = {"original_width": width, "original_height": height, "image_rotation": 0}
     head = {"id": "drawn", "to_name": "image", "is_positive": True, "origin": "manual", **size}
-    own = {kind: [label_of(thing)]} if kind.endswith("labels") else {}
-    item = {**head, "from_name": control, "type": kind, "value": {**value, **own}}
-    shared = {**head, "from_name": "label", "type": "labels", "value": {**value, "labels": [label_of(thing)]}}
-    return [item] if own else [item, shared]
+    item = {**head, "from_name": control, "type": kind, "value": value}
+    return [item, {**head, "from_name": "label", "type": "labels", "value": {**value, "labels": [label_of(thing)]}}]
 
 
 def _clear(scene: Scene) -> bool:

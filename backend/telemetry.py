@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from backend import __version__
+from backend.tracing import Spans
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ NANO = 1_000_000_000
 QUEUE = "opentelemetry.sdk._shared_internal"  # the logger that tells of every full queue
 
 
-class Traced:
+class Traced(Spans):
     """Spans, sent by a thread of its own: no request waits for the endpoint."""
 
     def __init__(self) -> None:

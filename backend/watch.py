@@ -18,7 +18,7 @@ from backend import logs
 from backend.metrics import Metrics
 from backend.problems import Problem
 from backend.task_scope import TaskScope
-from backend.tracing import Spans, Untraced
+from backend.tracing import Spans
 from model.errors import BadQuery
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Watch:
     """Times what the server does; `spans` are where traces go."""
 
     metrics: Metrics
-    spans: Spans = field(default_factory=Untraced)
+    spans: Spans = field(default_factory=Spans)
 
     def follow(self, app: Flask) -> None:
         """Watch every request to an app."""

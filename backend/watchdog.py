@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from prometheus_client import Counter
 
+from backend.background import Worker
 from model.lane import Lane
 
 logger = logging.getLogger(__name__)
@@ -14,21 +14,21 @@ logger = logging.getLogger(__name__)
 LOOK = 5.0  # seconds between two looks; ours
 
 
-class Watchdog:
+class Watchdog(Worker):
     """Looks after the lane in a thread of its own: a job that hangs is logged once, and nobody waits behind it.
 
     It ends nothing: /health says what is wrong, and whoever watches that may start the server again.
     """
 
     def __init__(self, lane: Lane, stalls: Counter) -> None:
+        super().__init__("watchdog")
         self._lane, self._stalls = lane, stalls
         self._told = False
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="watchdog", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+    def turn(self) -> float:
+        """Look, and look again in a while."""
+        self.look_once()
+        return LOOK
 
     def look_once(self) -> None:
         """Tell what is wrong when it is seen first, and turn away who waits behind it."""
@@ -41,13 +41,3 @@ class Watchdog:
         if self._told and not trouble:
             logger.warning("The job that hung has come back, and the lane goes on")
         self._told = bool(trouble)
-
-    def close(self) -> None:
-        """End the thread."""
-        self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _work(self) -> None:
-        while not self._closed.wait(LOOK):
-            self.look_once()

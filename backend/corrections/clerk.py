@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backend import label_config
+from backend.background import Worker
 from backend.corrections import bodies
 from backend.corrections.actions import DELETED, START_TRAINING, SUBMITTED
 from backend.corrections.annotations import Reading, read_annotation
@@ -26,7 +26,6 @@ from model.errors import BadQuery, Unavailable
 logger = logging.getLogger(__name__)
 
 IDLE = 60.0  # seconds until the inbox is looked at without a call: another process may have died with its events
-LONGEST_PAUSE = 5.0  # seconds between two attempts on a database that is away
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class News:
     troubles: tuple[str, ...] = ()
 
 
-class Clerk:
+class Clerk(Worker):
     """Turns events into facts. An event leaves the inbox in the transaction that stores what it says.
 
     So a kill costs nothing: the next clerk begins with the same event, and facts may be told twice. Several processes
@@ -47,29 +46,22 @@ class Clerk:
     what came before it became facts.
     """
 
+    longest_pause = 5.0
+
     def __init__(self, database: Database, metrics: Metrics, on_training: Callable[[str], None]) -> None:
+        super().__init__("clerk")
         self.catch_up: Callable[[], None] = lambda: None  # stores the events that wait outside the database
         self._database = database
         self._metrics = metrics
         self._on_training = on_training
-        self._woken = threading.Event()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
 
-    def start(self) -> None:
-        """Begin with what lies in the inbox."""
-        self._thread.start()
+    def turn(self) -> float:
+        """Deal with the oldest event."""
+        return 0.0 if self.work_once() else IDLE
 
-    def wake(self) -> None:
-        """Say that there is an event; comes back at once."""
-        self._woken.set()
-
-    def close(self) -> None:
-        """Finish the event that is under way, and end the thread."""
-        self._closed.set()
-        self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def failed(self, error: Exception, pause: float) -> None:
+        """Log that the database did not answer."""
+        logger.warning("The inbox waits, next attempt in %.0f s: %s", pause, problem(error).message)
 
     def work_once(self) -> bool:
         """Deal with the oldest event; False where there is none. Raises Unavailable; then the event stays."""
@@ -108,20 +100,6 @@ class Clerk:
         self._metrics.unreadable_masks.inc(len(lost))
         for trouble in (*news.troubles, *lost):
             logger.warning("Event %d, project %s: %s", event.id, event.project, trouble)
-
-    def _work(self) -> None:
-        pause, failures = 0.0, 0
-        while not self._closed.is_set():
-            self._woken.wait(pause)
-            self._woken.clear()
-            try:
-                while not self._closed.is_set() and self.work_once():
-                    failures = 0
-                pause, failures = IDLE, 0
-            except Exception as error:  # the boundary of the thread: it goes on for as long as the server does
-                failures += 1
-                pause = min(2.0**failures, LONGEST_PAUSE)
-                logger.warning("The inbox waits, next attempt in %.0f s: %s", pause, problem(error).message)
 
 
 def news_of(event: Event) -> News:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backend.background import Worker
 from backend.corrections.values import Offer
 from backend.metrics import Metrics
 from backend.problems import problem
@@ -23,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 MOST_BYTES = 128_000_000  # of masks that wait to be packed
 MOST_OFFERS = 5_000  # packed, that wait for the database
-LONGEST_PAUSE = 60.0  # seconds between two attempts on a database that is away
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +46,13 @@ class Note:
         return self.project, Offer(self.region.id, self.task, self.region.label, self.phrase, mask, self.version)
 
 
-class Offering:
+class Offering(Worker):
     """Remembers offers in a thread of its own. Of too many that wait, the oldest are dropped and counted."""
 
+    patient = True  # new offers do not bring a database back
+
     def __init__(self, database: Database, metrics: Metrics) -> None:
+        super().__init__("offering")
         self._database = database
         self._metrics = metrics
         self._notes: deque[Note] = deque()
@@ -57,13 +60,6 @@ class Offering:
         self._arrived: list[tuple[str, Offer]] = []  # packed elsewhere
         self._packed: deque[tuple[str, Offer]] = deque()  # the thread's own
         self._lock = threading.Lock()
-        self._woken = threading.Event()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="offering", daemon=True)
-
-    def start(self) -> None:
-        """Begin to remember."""
-        self._thread.start()
 
     def note(self, project: str, task: str, found: Sequence[Region], request: Request, version: str) -> None:
         """Have the regions of an answer remembered, and come back at once."""
@@ -74,13 +70,13 @@ class Offering:
             while self._bytes > MOST_BYTES:
                 self._bytes -= self._notes.popleft().mask.nbytes
                 self._metrics.offers.labels("dropped").inc()
-        self._woken.set()
+        self.wake()
 
     def add(self, project: str, packed: Sequence[Offer]) -> None:
         """Have offers remembered that were packed elsewhere, and come back at once."""
         with self._lock:
             self._arrived.extend((project, offer) for offer in packed)
-        self._woken.set()
+        self.wake()
 
     def work_once(self) -> bool:
         """Store what waits; False where nothing does. Raises Unavailable; then it goes on waiting."""
@@ -102,41 +98,29 @@ class Offering:
         self._metrics.offers.labels("remembered").inc(len(waiting))
         return bool(waiting)
 
-    def close(self) -> None:
-        """Store what waits, if the database is there, and end the thread."""
-        self._closed.set()
-        self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
     @property
     def waiting(self) -> int:
         """How many offers the database has not taken; after `close`, those that are lost."""
         with self._lock:
             return len(self._notes) + len(self._arrived) + len(self._packed)
 
-    def _work(self) -> None:
-        failures = 0
-        while not self._closed.is_set():
-            if failures:
-                self._closed.wait(min(2.0**failures, LONGEST_PAUSE))  # new offers do not bring a database back
-            else:
-                self._woken.wait()
-            self._woken.clear()
-            failures = 0 if self._attempt() else failures + 1
-        self._attempt()  # what came while the last ones were stored
-
-    def _attempt(self) -> bool:
-        """Store what waits; whether the database took it."""
+    def turn(self) -> None:
+        """Store what waits, and forget what cannot be stored. Raises Unavailable."""
         try:
             self.work_once()
-        except Unavailable as error:
-            logger.warning("%d offers wait for the database: %s", len(self._packed), error)
-            return False
-        except Exception as error:  # the boundary of the thread; what it was about is forgotten
+        except Unavailable:
+            raise
+        except Exception as error:  # the boundary of what waits: the next offers are remembered all the same
             self._packed.clear()
             logger.error("Offers are left out: %s", problem(error).message)
-        return True
+
+    def failed(self, error: Exception, pause: float) -> None:  # noqa: ARG002
+        """Log that the database did not answer."""
+        logger.warning("%d offers wait for the database: %s", len(self._packed), error)
+
+    def _work(self) -> None:
+        super()._work()
+        self._try(0)  # what came while the last ones were stored
 
 
 def phrase_of(region: Region, request: Request) -> str:

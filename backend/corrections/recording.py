@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any
 from cachetools import LRUCache
 from werkzeug.exceptions import BadRequest
 
+from backend.background import Seldom
 from backend.corrections import bodies
 from backend.corrections.actions import ACTIONS, DELETED, START_TRAINING, SUBMITTED, TASKS_CREATED
 from backend.corrections.annotations import id_number, moment
@@ -41,7 +41,6 @@ ANNOTATION_KEYS = (
 )
 KEY = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")  # "<id>.<created unix>"
 LONGEST_CONFIG, LONGEST_TITLE = 1_000_000, 1000  # characters
-QUIET = 60.0  # seconds between two lines of the log about events that were lost
 PROJECTS = 1000  # whose addresses are kept in memory
 
 
@@ -73,13 +72,9 @@ class Recorder:
         self._spool = spool
         self._metrics = metrics
         self._wake = wake
-        self._quiet_until: dict[bool, float] = {}
+        self._lines = {True: Seldom(), False: Seldom()}  # about events that are lost, and that wait
         self._hostnames: LRUCache[str, str] = LRUCache(PROJECTS)
         self._lock, self._catching = threading.Lock(), threading.Lock()
-
-    def record(self, raw: bytes) -> str:
-        """As `take`: the outcome alone."""
-        return self.take(raw).outcome
 
     def take(self, raw: bytes) -> Taken:
         """Record the event in a request's body and say what became of it.
@@ -191,12 +186,9 @@ class Recorder:
         self._metrics.events.labels(action if action in ACTIONS else "other", outcome).inc()
 
     def _complain(self, error: Unavailable, lost: bool = False) -> None:
-        """Log at most one line a minute of each kind, not one per event."""
-        if time.monotonic() < self._quiet_until.get(lost, 0.0):
-            return
-        self._quiet_until[lost] = time.monotonic() + QUIET
-        kept = "are lost, and `python -m backend sync` repairs that" if lost else "wait on the disk"
-        logger.error("Events of the webhook %s: %s", kept, error)
+        if self._lines[lost].due:
+            kept = "are lost, and `python -m backend sync` repairs that" if lost else "wait on the disk"
+            logger.error("Events of the webhook %s: %s", kept, error)
 
 
 def event_of(body: Body, received: datetime) -> Event | None:

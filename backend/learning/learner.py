@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable
 
+from backend.background import Worker
 from backend.learning.occasions import Occasion, occasions
 from backend.learning.school import School
 from backend.page.journal import Journal
@@ -24,43 +24,40 @@ logger = logging.getLogger(__name__)
 LOOK = 60.0  # seconds between two looks for an occasion
 AGAIN = 5.0  # seconds until a database that was away is tried again
 REST, LONGEST_REST = 600.0, 86_400.0  # seconds that a project rests after a failure; each one doubles them
-ENDING = 8.0  # seconds that the end of the thread is waited for; ours
 ASKED = "Start Training"
 
 Sync = Callable[[str], object]  # reads a project again through Label Studio's API
 
 
-class Learner:
-    """Learns from one project after the other. What fails is told and tried again later; nothing else stops for it."""
+class Learner(Worker):
+    """Learns from one project after the other. What fails is told and tried again later; nothing else stops for it.
+
+    Learning that is under way at the end ends where the lane is stopped; a project that is just read again, and models
+    that are waited for, are left: both are begun anew.
+    """
+
+    ending = 8.0  # ours
 
     def __init__(self, school: School, journal: Journal, every: int, sync: Sync | None = None) -> None:
         """`every`: new annotations after which a project is learned from by itself; 0: only where somebody asks."""
+        super().__init__("learner")
         self._school, self._journal, self._every, self._sync = school, journal, every, sync
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._asked: dict[str, Occasion] = {}  # in order, each project once
         self._rests: dict[str, tuple[float, float]] = {}  # by project: until when, and for how long
         self._missed, self._told_away = False, ""  # whether the database was away in this round; what was logged of it
-        self._woken, self._closed = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._work, name="learner", daemon=True)
-
-    def start(self) -> None:
-        """Begin with what was interrupted when the last process ended."""
-        self._thread.start()
+        self._synced = False
 
     def start_training(self, project: str) -> None:
         """Have a project learned from, as somebody asked for it; comes back at once."""
         self._asked[project] = Occasion(project, ASKED)
-        self._woken.set()
+        self.wake()
 
-    def close(self) -> None:
-        """End the thread; learning that is under way ends where the lane is stopped.
-
-        Where a project is just read again, or models are waited for, nobody waits for that: it is begun anew.
-        """
-        self._closed.set()
-        self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join(ENDING)
+    def turn(self) -> float:
+        """Read all projects again, once, and learn from those that there is an occasion for."""
+        self._synced = self._synced or self._sync_all()
+        self.work_once()
+        return AGAIN if self._missed else LOOK
 
     def work_once(self) -> None:
         """Learn from every project that there is an occasion for. Nothing is raised: what fails is told."""
@@ -72,14 +69,6 @@ class Learner:
                 self._attempt(occasion)
         if not self._missed:
             self._told_away = ""
-
-    def _work(self) -> None:
-        synced = False
-        while not self._closed.is_set():
-            synced = synced or self._sync_all()
-            self.work_once()
-            self._woken.wait(AGAIN if self._missed else LOOK)
-            self._woken.clear()
 
     def _due(self) -> list[Occasion]:
         """What is due by itself, without projects that rest."""

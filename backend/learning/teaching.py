@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 from prometheus_client import Counter
 
+from backend.background import Seldom
 from backend.label_config import LabelConfig
 from backend.learning.applying import taught
 from backend.learning.codec import decode
@@ -26,7 +26,6 @@ from model.values import Lesson
 logger = logging.getLogger(__name__)
 
 PROJECTS = 200  # whose lessons are kept in memory, a few hundred kilobytes each
-QUIET = 60.0  # seconds between two lines of the log, and of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Teaching:
         self._database, self._naming, self._failures, self._journal = database, naming, failures, journal
         self._known: LRUCache[str, InForce] = LRUCache(PROJECTS)
         self._lock = threading.Lock()
-        self._next_line = 0.0
+        self._line = Seldom()
 
     def version(self, project: str, config: LabelConfig | None = None) -> str:
         """The model version of a project under its labelling config, and with what it learned."""
@@ -98,7 +97,6 @@ class Teaching:
 
     def _complain(self, project: str, error: Exception) -> None:
         self._failures.inc()
-        if time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + QUIET
+        if self._line.due:
             logger.error("Project %s goes on with the last revision that is known here: %s", project, error)
             self._journal.fail(problem(error), f"project {project.partition('.')[0]}, the revision in force")

@@ -81,11 +81,11 @@ class Pages:
         entry = next((entry for entry in self._journal.entries if entry.number == number), None)
         if entry is None or panel not in [each.name for each in panels(entry.sketch)]:
             abort(404, "There is no such picture, or no longer")
-        return _guarded(Response(draw(entry.sketch, panel), content_type="image/png"))
+        return guarded(Response(draw(entry.sketch, panel), content_type="image/png"))
 
     def style(self) -> Response:
         """The page's style sheet."""
-        return _guarded(Response(render_template("style.css"), content_type="text/css; charset=utf-8"))
+        return guarded(Response(render_template("style.css"), content_type="text/css; charset=utf-8"))
 
     def _page(self) -> Response:
         page = render_template(
@@ -103,7 +103,7 @@ class Pages:
             moment=moment,
             shown=shown,
         )
-        return _guarded(make_response(page))
+        return guarded(make_response(page))
 
 
 def ago(when: float) -> str:
@@ -123,6 +123,7 @@ def shown(hostname: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"[:200]
 
 
-def _guarded(response: Response) -> Response:
-    response.headers.update(GUARDED)
+def guarded(response: Response, headers: Mapping[str, str] = GUARDED) -> Response:
+    """The response with headers that keep a page's content in it, and others' out."""
+    response.headers.update(headers)
     return response

@@ -12,7 +12,7 @@ from backend.corrections.sync import webhook_missing
 from backend.figures import score
 from backend.managing import ACTIONS, manage, named
 from backend.naming import Naming
-from backend.page.pages import GUARDED, Listed, ago, moment, shown
+from backend.page.pages import GUARDED, Listed, ago, guarded, moment, shown
 from backend.page.project import view
 from backend.settings import Settings
 from backend.store import projects
@@ -69,7 +69,7 @@ class ProjectPages:
                 abort(404, f"Nothing is known of project {project[:60]}: it has to be connected in Label Studio")
             page = view(connection, meant[0], self._naming.models) if len(meant) == 1 else None
         if page is None:
-            return _guarded(make_response(render_template("projects.html", projects=meant, shown=shown)))
+            return guarded(make_response(render_template("projects.html", projects=meant, shown=shown)), WITH_FORMS)
         told = {
             "page": page,
             "around": self._of(meant[0], page.number),
@@ -78,7 +78,7 @@ class ProjectPages:
             "ago": ago,
             "moment": moment,
         }
-        return _guarded(make_response(render_template("project.html", **told)))
+        return guarded(make_response(render_template("project.html", **told)), WITH_FORMS)
 
     def manage(self, project: str) -> Response:
         """Put another revision in force, or keep the one that is, as the forms of the page ask."""
@@ -90,7 +90,7 @@ class ProjectPages:
             if projects.find(connection, project) is None:
                 abort(404, f"There is no project {project[:60]}; its whole key is needed here")
             manage(connection, project, action, int(number))
-        return _guarded(Response(status=303, headers={"Location": quote(project, safe="")}))
+        return guarded(Response(status=303, headers={"Location": quote(project, safe="")}), WITH_FORMS)
 
     def _of(self, project: Project, number: int) -> Around:
         unlocked, secret = bool(self._settings.basic_auth_user), bool(self._settings.webhook_secret)
@@ -105,8 +105,3 @@ class ProjectPages:
         own = urlsplit(origin).netloc == request.host if site is None else site == "same-origin"
         if not own:
             abort(403, "The request does not come from this server's own page")
-
-
-def _guarded(response: Response) -> Response:
-    response.headers.update(WITH_FORMS)
-    return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from functools import partial
 from prometheus_client import Counter
 from sqlalchemy import Connection
 
+from backend.background import Seldom
 from backend.prompting import session_codec
 from backend.prompting.fusion import Session
 from backend.prompting.place import Place
@@ -24,7 +24,6 @@ from model.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-QUIET = 60.0  # seconds between two lines of the log
 NONE = (0, 0)  # the progress of a session that is not known
 
 
@@ -63,7 +62,7 @@ class Shelf:
         self._reads, self._writes = database, database.sparing()
         self._patience = timedelta(seconds=seconds)
         self._failures = failures
-        self._next_line = 0.0
+        self._line = Seldom()
 
     @contextmanager
     def held(self, place: Place, known: Mapping[str, tuple[int, int]]) -> Iterator[Held]:
@@ -134,8 +133,7 @@ class Shelf:
 
     def _complain(self, error: Unavailable) -> None:
         self._failures.inc()
-        if time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + QUIET
+        if self._line.due:
             logger.error("Other replicas do not know what annotators work on here: %s", error)
 
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, or_, select
@@ -20,7 +19,6 @@ from backend.store.tables import corrections, events, syncs, tombstones
 from backend.store.upsert import INSERTS, ensure
 from model.packed import Packed
 
-PAGE = 500  # annotations that a sync compares at once: SQLite takes 32,766 parameters in a statement; ours
 COLUMNS = ("task", "picture", "cancelled", "ground_truth", "imported", "parent_prediction", "texts", "complete")
 
 
@@ -75,20 +73,11 @@ def forget_tasks(connection: Connection, project: str, task_ids: Iterable[int], 
     _bury(connection, project, "task", task_ids, when)
 
 
-def replace_all(connection: Connection, project: str, annotations: Iterable[Annotation], began: datetime) -> None:
-    """Take what a sync that began then found in the whole project, on Label Studio's clock.
-
-    What it did not find is gone, unless it changed after the sync began. The same as `confirm` for every page and
-    `sweep` at the end, which may each have a transaction of their own.
-    """
-    rest = iter(annotations)
-    while page := tuple(islice(rest, PAGE)):
-        confirm(connection, project, page, began)
-    sweep(connection, project, began)
-
-
 def confirm(connection: Connection, project: str, page: Sequence[Annotation], began: datetime) -> None:
-    """Take a part of what a sync found: at most 500 annotations."""
+    """Take a part of what a sync that began then found: at most 500 annotations.
+
+    SQLite takes 32,766 parameters in a statement.
+    """
     _take(connection, project, page, began)
 
 

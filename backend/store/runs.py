@@ -116,15 +116,6 @@ def finish(connection: Connection, run: Run, verdict: Verdict) -> None:
     connection.execute(steps.delete().where(steps.c.run == run.id))
 
 
-def abandon(connection: Connection, run: Run) -> None:
-    """Give the lease back, so that somebody else may go on from the saved steps at once.
-
-    Raises: LostLease.
-    """
-    _held(connection, run)
-    connection.execute(runs.update().where(runs.c.id == run.id).values(expires=now(connection), doing=""))
-
-
 def current(connection: Connection, project: str) -> Run | None:
     """The run that is not finished, whether its lease holds or not."""
     row = connection.execute(_unfinished(project).order_by(runs.c.id.desc()).limit(1)).one_or_none()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-
-import torch
+from dataclasses import dataclass, replace
 
 from model.engine import Engine
 from model.evaluation.maps import attended
@@ -23,32 +21,19 @@ class Panel:
     picture: Image
 
 
-@dataclass(slots=True)
 class Listening:
     """A segmenter that remembers what it was asked."""
 
-    segmenter: Segmenter
-    prompts: list[MaskPrompt] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The segmenter's own name."""
-        return self.segmenter.name
-
-    def embed(self, image: Image) -> ImageEmbedding:
-        """As the segmenter does."""
-        return self.segmenter.embed(image)
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter, self.prompts = segmenter, list[MaskPrompt]()
+        self.name, self.embed, self.enlarge = segmenter.name, segmenter.embed, segmenter.enlarge
 
     def decode(
         self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: GiveWay = lambda: None
     ) -> tuple[Candidates, ...]:
         """As the segmenter does; the prompts are kept."""
         self.prompts.extend(prompts)
-        return self.segmenter.decode(embedding, prompts, give_way)
-
-    def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
-        """As the segmenter does."""
-        return self.segmenter.enlarge(embedding, low_res_masks)
+        return self._segmenter.decode(embedding, prompts, give_way)
 
 
 def listening(engine: Engine) -> tuple[Engine, Listening]:

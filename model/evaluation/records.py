@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +97,4 @@ class Record:
 
 def parsed(line: str) -> Record:
     """A record from its line."""
-    stored: dict[str, Any] = json.loads(line)
-    return Record(
-        **{
-            **stored,
-            "replies": tuple(_reply(each) for each in stored["replies"]),
-            "classes": tuple(ClassArea(**each) for each in stored["classes"]),
-            "efforts": tuple(Effort(**each) for each in stored["efforts"]),
-            "refused": tuple(stored["refused"]),
-        }
-    )
-
-
-def _reply(stored: dict[str, Any]) -> Reply:
-    areas = tuple(Area(**each) for each in stored["areas"])
-    overlaps = tuple(tuple(row) for row in stored["overlaps"])
-    return Reply(**{**stored, "areas": areas, "scores": tuple(stored["scores"]), "overlaps": overlaps})
+    return TypeAdapter(Record).validate_json(line)

@@ -65,14 +65,7 @@ class Decoder:
             budget, getsizeof=lambda each: each.low_res_masks.nbytes
         )
 
-    @property
-    def name(self) -> str:
-        """The segmenter's name."""
-        return self._segmenter.name
-
-    def embed(self, image: Image) -> ImageEmbedding:
-        """The segmenter's embedding."""
-        return self._segmenter.embed(image)
+        self.name, self.embed, self.enlarge = segmenter.name, segmenter.embed, segmenter.enlarge
 
     def decode(
         self, embedding: ImageEmbedding, prompts: Sequence[MaskPrompt], give_way: GiveWay = lambda: None
@@ -87,10 +80,6 @@ class Decoder:
             if answer.low_res_masks.nbytes <= self._answers.maxsize:
                 self._answers[key] = answer
         return tuple(known[key] for key in keys)
-
-    def enlarge(self, embedding: ImageEmbedding, low_res_masks: torch.Tensor) -> Mask:
-        """The segmenter's masks."""
-        return self._segmenter.enlarge(embedding, low_res_masks)
 
 
 class Memory:

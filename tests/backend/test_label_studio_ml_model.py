@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from label_studio_sdk.label_interface.objects import PredictionValue
 from werkzeug.exceptions import BadRequest
 
-from backend import label_config, official_runner
+from backend import label_config, official_runner, problems
 from backend.predictions import NOT_REACHED, Predictions
 from backend.problems import Problem
 from backend.settings import Settings
@@ -65,15 +65,15 @@ def test_the_runners_variables_stand_in_for_ours() -> None:
 
 def test_one_bad_task_of_two_is_not_reached(service: Predictions) -> None:
     outcomes = answered(service, [calls.task(1), {"id": 2, "data": {}}])
-    good, bad = official_runner.entries(outcomes)
-    assert official_runner.trouble(outcomes) is None
+    good, bad = problems.entries(outcomes)
+    assert problems.trouble(outcomes) is None
     assert good == outcomes[0]
     assert bad == []
 
 
 def test_a_call_whose_every_task_failed_is_refused_with_the_first_reason() -> None:
-    assert official_runner.trouble([BAD, NOT_REACHED]) == BAD
-    assert official_runner.trouble([]) is None
+    assert problems.trouble([BAD, NOT_REACHED]) == BAD
+    assert problems.trouble([]) is None
 
 
 def test_a_call_without_tasks_or_config_is_refused() -> None:

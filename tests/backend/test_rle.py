@@ -125,7 +125,3 @@ def test_another_size_is_refused_with_both_sizes() -> None:
 def test_what_is_no_list_of_bytes_is_refused(data: list[int]) -> None:
     with pytest.raises(BadQuery, match="not a list of bytes"):
         rle.decode(data, (1, 1))
-
-
-def test_timings_cover_both_codecs() -> None:
-    assert set(rle.timings(blob(30, 40))) == {"encode", "encode_sdk", "decode", "decode_sdk"}

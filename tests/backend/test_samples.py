@@ -1,10 +1,13 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from backend import label_config, samples
-from backend.samples import CLASSIC_CONFIG, CONFIG, SCRIBBLE_CONFIG, clear_scenes, masks_by_label
+from backend.samples import CONFIG, Items, clear_scenes, masks_by_label
 from model.embedded.scenes import Scene
 from model.values import Answer, Segment
+from tests.backend.classic import CLASSIC_CONFIG, SCRIBBLE_CONFIG, classic, scribble
 from tests.backend.items import asked, results
 
 
@@ -20,10 +23,10 @@ def test_scenes_are_the_same_each_time(scene: Scene) -> None:
     assert len({thing.kind.shape for thing in scene.objects}) == len(scene.objects) >= 2
 
 
-@pytest.mark.parametrize(("config", "classic"), [(CONFIG, False), (CLASSIC_CONFIG, True)])
-def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic: bool) -> None:
+@pytest.mark.parametrize(("config", "tool"), [(CONFIG, list), (CLASSIC_CONFIG, classic)])
+def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, tool: Callable[[Items], Items]) -> None:
     thing, read = scene.objects[0], label_config.read(config)
-    for items in (samples.point(thing, classic), samples.box(thing, classic)):
+    for items in (tool(samples.point(thing)), tool(samples.box(thing))):
         request = asked({"result": items}, read, (128, 128))
         [hint] = request.query.hints
         assert request.selected == samples.label_of(thing)
@@ -36,7 +39,7 @@ def test_points_and_boxes_lie_on_their_thing(scene: Scene, config: str, classic:
 
 def test_a_scribble_lies_on_its_thing(scene: Scene) -> None:
     for thing in scene.objects:
-        context = {"result": samples.scribble(thing)}
+        context = {"result": scribble(thing)}
         request = asked(context, label_config.read(SCRIBBLE_CONFIG), (128, 128))
         [hint] = request.query.hints
         assert request.selected == samples.label_of(thing)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import requests
 
-from backend import rle, samples
+from backend import samples
 from backend.process import ROOT, free_port
 from backend.samples import CONFIG, Items, clear_scenes, name_of
 from model.embedded.scenes import Scene
+from tests.benchmarks.codec import timings
 from tests.benchmarks.figures import Figure, show
 
 SIDE = 512
@@ -117,7 +118,7 @@ def _codec() -> Iterator[Figure]:
     """Run-length code of a 4000 x 3000 mask, ours and the SDK's in turn."""
     y, x = np.mgrid[0:3000, 0:4000]
     blobs = np.hypot(x - 2000, y - 1500) < 1200 + 60 * np.sin(x / 40) * np.cos(y / 55)
-    runs: Sequence[dict[str, float]] = [rle.timings(blobs) for _ in range(5)]
+    runs: Sequence[dict[str, float]] = [timings(blobs) for _ in range(5)]
     for what in ("encode", "decode"):
         ours, sdk = (median(run[name] for run in runs) for name in (what, f"{what}_sdk"))
         yield Figure(f"RLE {what}, 4000 x 3000: {ours:.3f} s, the SDK {sdk:.3f} s", sdk / ours, "times", 5, least=True)

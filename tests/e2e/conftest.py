@@ -10,8 +10,9 @@ from PIL import ExifTags
 from PIL import Image as Pictures
 from playwright.sync_api import Browser, Page
 
-from backend.samples import CLASSIC_CONFIG, CONFIG, FIRST_SEED, LEAST_SHARE, clear_scenes
+from backend.samples import CONFIG, FIRST_SEED, LEAST_SHARE, clear_scenes
 from model.embedded.scenes import Scene, draw
+from tests.backend.classic import CLASSIC_CONFIG
 from tests.e2e import people, servers
 from tests.e2e.configs import CONFIGS
 from tests.e2e.label_studio import Project, connect, create_project

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from backend import samples
-from backend.samples import CLASSIC_CONFIG, CONFIG, SCRIBBLE_CONFIG, Items, name_of
+from backend.samples import CONFIG, Items, name_of
 from model.embedded.scenes import Thing
+from tests.backend.classic import CLASSIC_CONFIG, SCRIBBLE_CONFIG, classic, scribble
 from tests.e2e.conftest import Album
 from tests.e2e.label_studio import Project, call, connect, create_project
 from tests.e2e.servers import Address, Backend
@@ -17,8 +18,8 @@ from tests.e2e.stored import overlap
 WITHOUT_MASK = '<View><Image name="image" value="$image"/><TextArea name="prompt" toName="image"/></View>'
 # Floors that tell a broken path from a working one; how good the embedded models are stands in the model card.
 PRE_ANNOTATION_FLOOR = 0.5
-PROMPTS: Mapping[str, Callable[[Thing, bool], Items]] = {
-    "text": lambda thing, _: samples.text(name_of(thing)),
+PROMPTS: Mapping[str, Callable[[Thing], Items]] = {
+    "text": lambda thing: samples.text(name_of(thing)),
     "point": samples.point,
     "box": samples.box,
 }
@@ -48,7 +49,9 @@ def test_pre_annotation_finds_the_labels_and_is_stored_once(project: Project, al
 @pytest.mark.parametrize(("prompt", "least"), [("text", 0.7), ("point", 0.7), ("box", 0.85)])
 def test_a_prompt_gives_the_object(project: Project, album: Album, prompt: str, least: float) -> None:
     things = [scene.objects[0] for scene in album.scenes]
-    prompts = [PROMPTS[prompt](thing, project.title == "classic") for thing in things]
+    prompts = [PROMPTS[prompt](thing) for thing in things]
+    if project.title == "classic" and prompt != "text":
+        prompts = [classic(items) for items in prompts]
     answers = [project.ask(task["id"], items) for task, items in zip(project.tasks(), prompts, strict=True)]
     overlaps = [overlap(answer, thing) for answer, thing in zip(answers, things, strict=True)]
     assert np.mean(overlaps) >= least, overlaps
@@ -59,9 +62,7 @@ def test_a_scribble_gives_the_object(server: Address, backend: Backend, album: A
     number = create_project(server, "scribbles", SCRIBBLE_CONFIG, album.files)
     project = Project(server, number, "scribbles", int(connect(server, number, backend).json()["id"]))
     things = [scene.objects[0] for scene in album.scenes]
-    answers = [
-        project.ask(task["id"], samples.scribble(thing)) for task, thing in zip(project.tasks(), things, strict=True)
-    ]
+    answers = [project.ask(task["id"], scribble(thing)) for task, thing in zip(project.tasks(), things, strict=True)]
     overlaps = [overlap(answer, thing) for answer, thing in zip(answers, things, strict=True)]
     assert np.mean(overlaps) >= 0.6, overlaps
 

@@ -45,7 +45,7 @@ def told(database: Database, *events: bytes) -> None:
     """Record events and have all of them read."""
     taking, reading = Recorder(database, metrics(), lambda: None), clerk(database)
     for one in events:
-        taking.record(one)
+        taking.take(one)
     while reading.work_once():
         pass
 
@@ -169,7 +169,7 @@ def test_an_event_that_cannot_be_read_costs_that_event_alone(
     with database.writing() as connection:
         for body in (b"\x78broken", b"{}", b'{"project":{"title":"","label_config":"<View/>"}}'):
             facts.record(connection, Event(KEY, "ANNOTATION_CREATED", body, now))
-    Recorder(database, counts, lambda: None).record(event())
+    Recorder(database, counts, lambda: None).take(event())
     reading = clerk(database, counts)
     while reading.work_once():
         pass
@@ -203,7 +203,7 @@ def test_start_training_is_told_after_what_came_before_it(database: Database) ->
     seen: list[tuple[str, int]] = []
     reading = Clerk(database, metrics(), lambda key: seen.append((key, len(known(database)))))
     for one in (event(), event("START_TRAINING")):
-        Recorder(database, metrics(), lambda: None).record(one)
+        Recorder(database, metrics(), lambda: None).take(one)
     while reading.work_once():
         pass
     assert seen == [(KEY, 1)]
@@ -211,7 +211,7 @@ def test_start_training_is_told_after_what_came_before_it(database: Database) ->
 
 
 def test_an_event_stays_while_the_database_cannot_be_written(database: Database, tmp_path: Path) -> None:
-    Recorder(database, metrics(), lambda: None).record(event())
+    Recorder(database, metrics(), lambda: None).take(event())
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable):
@@ -227,10 +227,10 @@ def test_the_thread_reads_what_was_left_over_and_what_comes(database: Database) 
     heard = threading.Semaphore(0)
     reading = Clerk(database, metrics(), lambda _: heard.release())
     taking = Recorder(database, metrics(), reading.wake)
-    taking.record(event("START_TRAINING"))
+    taking.take(event("START_TRAINING"))
     reading.start()
     assert heard.acquire(timeout=60)
-    taking.record(event("START_TRAINING"))
+    taking.take(event("START_TRAINING"))
     assert heard.acquire(timeout=60)
     reading.close()
     assert inbox(database) == ()
@@ -241,7 +241,7 @@ def test_the_thread_outlives_a_database_that_is_away(
 ) -> None:
     heard = threading.Event()
     reading = Clerk(database, metrics(), lambda _: heard.set())
-    Recorder(database, metrics(), lambda: None).record(event())
+    Recorder(database, metrics(), lambda: None).take(event())
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     waited = threading.Event()
@@ -251,7 +251,7 @@ def test_the_thread_outlives_a_database_that_is_away(
     assert waited.wait(60)
     lock.execute("ROLLBACK")
     lock.close()
-    Recorder(database, metrics(), reading.wake).record(event("START_TRAINING"))
+    Recorder(database, metrics(), reading.wake).take(event("START_TRAINING"))
     assert heard.wait(60)
     reading.close()
     assert len(known(database)) == 1

@@ -59,7 +59,7 @@ def recorder(database: Database) -> Recorder:
 @pytest.mark.parametrize(("name", "outcome"), RECORDED.items())
 def test_every_recorded_event_is_taken(database: Database, name: str, outcome: str) -> None:
     body = recorded(name)
-    assert recorder(database).record(json.dumps(body).encode()) == outcome
+    assert recorder(database).take(json.dumps(body).encode()).outcome == outcome
     waiting = inbox(database)
     assert len(waiting) == (outcome == "recorded")
     for one in waiting:
@@ -68,7 +68,7 @@ def test_every_recorded_event_is_taken(database: Database, name: str, outcome: s
 
 
 def test_a_project_has_the_key_of_setup(database: Database) -> None:
-    recorder(database).record(json.dumps(recorded("webhook-annotation-updated")).encode())
+    recorder(database).take(json.dumps(recorded("webhook-annotation-updated")).encode())
     assert inbox(database)[0].project == recorded("setup")["project"]
 
 
@@ -84,7 +84,7 @@ def test_a_project_has_the_key_of_setup(database: Database) -> None:
     ],
 )
 def test_tokens_and_passwords_of_the_project_are_stored_nowhere(database: Database, tmp_path: Path, raw: bytes) -> None:
-    recorder(database).record(raw)
+    recorder(database).take(raw)
     for one in inbox(database):
         assert set(bodies.unpacked(one.body).document) <= {"project", "annotations", "tasks", "ids"}
         assert not any(word in json.dumps(bodies.unpacked(one.body).document).encode() for word in SECRET_WORDS)
@@ -94,7 +94,7 @@ def test_tokens_and_passwords_of_the_project_are_stored_nowhere(database: Databa
 
 def test_bulk_creation_takes_each_annotation_with_its_own_task(database: Database) -> None:
     entries = [annotation(7, task=2), annotation(8, task=1)]
-    recorder(database).record(event("ANNOTATIONS_CREATED", annotation=entries, task=[task(1), task(2)]))
+    recorder(database).take(event("ANNOTATIONS_CREATED", annotation=entries, task=[task(1), task(2)]))
     document = bodies.unpacked(inbox(database)[0].body).document
     assert [(entry["id"], entry["task"]) for entry in document["annotations"]] == [(7, 2), (8, 1)]
     assert document["tasks"] == {"1": {"image": "/data/1.png"}, "2": {"image": "/data/2.png"}}
@@ -102,7 +102,7 @@ def test_bulk_creation_takes_each_annotation_with_its_own_task(database: Databas
 
 def test_masks_come_back_as_they_came(database: Database) -> None:
     item = brush(square())
-    recorder(database).record(event(annotation=annotation(5, item)))
+    recorder(database).take(event(annotation=annotation(5, item)))
     body = bodies.unpacked(inbox(database)[0].body)
     code = body.document["annotations"][0]["result"][0]["value"]["rle"]
     assert bodies.numbers(code, body) == item["value"]["rle"]
@@ -110,7 +110,7 @@ def test_masks_come_back_as_they_came(database: Database) -> None:
 
 def test_large_bodies_are_kept_as_they_are(database: Database) -> None:
     numbers = [200] * 400_000
-    recorder(database).record(event(annotation=annotation(5, {"value": {"rle": numbers}})))
+    recorder(database).take(event(annotation=annotation(5, {"value": {"rle": numbers}})))
     body = bodies.unpacked(inbox(database)[0].body)
     assert bodies.numbers(body.document["annotations"][0]["result"][0]["value"]["rle"], body) == numbers
 
@@ -174,27 +174,27 @@ def _nested(value: Any, whole: Any) -> Any:
 def test_what_is_no_event_is_refused_with_a_reason(database: Database, raw: bytes, message: str) -> None:
     counts = metrics()
     with pytest.raises(BadRequest, match=message):
-        Recorder(database, counts, lambda: None).record(raw)
+        Recorder(database, counts, lambda: None).take(raw)
     assert inbox(database) == ()
 
 
 def test_ids_may_be_written_as_text(database: Database) -> None:
     told = event(annotation=annotation(5) | {"id": "5", "task": "1", "project": "1"}, project=project(id="1"))
-    recorder(database).record(told)
+    recorder(database).take(told)
     assert inbox(database)[0].project == KEY
 
 
 @pytest.mark.parametrize("action", ["PROJECT_DELETED", "LABEL_LINK_CREATED", "whatever", ""])
 def test_unknown_actions_are_ignored(database: Database, action: str) -> None:
     counts = metrics()
-    assert Recorder(database, counts, lambda: None).record(event(action, project={"id": 1})) == "ignored"
+    assert Recorder(database, counts, lambda: None).take(event(action, project={"id": 1})).outcome == "ignored"
     assert counted(counts, "other", "ignored") == 1
     assert inbox(database) == ()
 
 
 def test_events_are_noted_as_the_webhooks_but_start_training_is_not(database: Database) -> None:
     for action, noted in (("START_TRAINING", False), ("TASKS_CREATED", True)):
-        recorder(database).record(event(action))
+        recorder(database).take(event(action))
         with database.reading() as connection:
             found = projects.find(connection, KEY)
         assert bool(found and found.last_webhook) is noted
@@ -212,12 +212,12 @@ def test_a_database_that_is_locked_refuses_soon_and_complains_once(
     lock.execute("BEGIN EXCLUSIVE")
     for _ in range(3):
         with pytest.raises(Unavailable):
-            taking.record(event())
+            taking.take(event())
     lock.execute("ROLLBACK")
     lock.close()
     assert counted(counts, "ANNOTATION_CREATED", "lost") == 3
     assert [record.getMessage().count("backend sync") for record in caplog.records] == [1]
-    assert taking.record(event()) == "recorded"
+    assert taking.take(event()).outcome == "recorded"
 
 
 def test_a_replica_whose_clock_is_wrong_dates_events_by_the_databases(
@@ -228,7 +228,7 @@ def test_a_replica_whose_clock_is_wrong_dates_events_by_the_databases(
     opened = Database(url)
     with monkeypatch.context() as patch:
         patch.setattr(recording, "datetime", ahead_by(timedelta(hours=3)))
-        recorder(opened).record(event("ANNOTATIONS_DELETED", annotations=[{"id": 1}]))
+        recorder(opened).take(event("ANNOTATIONS_DELETED", annotations=[{"id": 1}]))
     with opened.reading() as connection:
         moment = now(connection)
     [one] = inbox(opened)
@@ -251,7 +251,7 @@ def test_a_file_that_was_deleted_takes_no_event_and_neither_does_the_spool(datab
     taking = Recorder(database, metrics(), lambda: None, spool)
     (tmp_path / "anyword.db").unlink()
     with pytest.raises(Unavailable, match="was deleted or replaced"):
-        taking.record(event())
+        taking.take(event())
     assert len(spool) == 0
 
 
@@ -263,10 +263,10 @@ def test_a_full_spool_is_logged_beside_the_outage(
     taking = Recorder(database, counts, lambda: None, Spool(tmp_path / "spool"))
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    assert taking.record(event()) == "recorded"
+    assert taking.take(event()).outcome == "recorded"
     for _ in range(3):
         with pytest.raises(Unavailable, match="is full"):
-            taking.record(event())
+            taking.take(event())
     lock.execute("ROLLBACK")
     lock.close()
     said = [record.getMessage().partition(":")[0] for record in caplog.records]

@@ -101,7 +101,7 @@ def test_lost_events_are_repaired_and_late_ones_change_nothing(database: Databas
     fake.tasks = [listed(1, newest)]
     synced(database, fake)
     reading, taking = Clerk(database, metrics(), lambda _: None), Recorder(database, metrics(), lambda: None)
-    taking.record(event())
+    taking.take(event())
     assert reading.work_once()
     [found] = known(database)
     assert np.array_equal(unpack(found.corrections[0].mask), square(30))

@@ -118,7 +118,7 @@ def test_a_page_says_what_the_learner_does(store: Database, serve: Callable[...,
         runs.beat(connection, run, 60, "fold 2 of 5")
     assert "learns: fold 2 of 5" in page(client).text
     with store.writing() as connection:
-        runs.abandon(connection, run)
+        runs.beat(connection, run, 0.0)
     assert "was interrupted" in page(client).text
 
 

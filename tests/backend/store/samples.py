@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from backend.corrections.values import Annotation, Correction, Offer
+from backend.store import facts
 from model.packed import Packed
 
+PAGE = 100  # annotations that a sync takes at once
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -29,3 +34,11 @@ def correction(region: str, counts: bytes = b"04") -> Correction:
 def offer(region: str, version: str = "v1") -> Offer:
     """A region of 2 x 2 pixels that was offered."""
     return Offer(region, "12", "Star", "glorp", Packed((2, 2), b"04"), version)
+
+
+def replace_all(connection: Connection, project: str, annotations: Iterable[Annotation], began: datetime) -> None:
+    """Take what a sync that began then found in the whole project."""
+    found = list(annotations)
+    for start in range(0, len(found), PAGE):
+        facts.confirm(connection, project, found[start : start + PAGE], began)
+    facts.sweep(connection, project, began)

@@ -20,7 +20,7 @@ from model.embedded.scenes import HELD_OUT, Thing, draw
 from model.errors import Misconfigured, Unavailable
 from model.packed import pack
 from model.values import Mask
-from tests.backend.store.samples import annotation, moment
+from tests.backend.store.samples import annotation, moment, replace_all
 from tests.postgres import Postgres
 
 FORBIDDEN = ("token", "password", "secret", "key_", "credential")
@@ -167,7 +167,7 @@ def test_a_correction_of_1024_pixels_takes_less_than_20_kilobytes(tmp_path: Path
     database = Database(f"sqlite:///{path}")
     told = [_drawn(seed, id) for id, seed in enumerate([HELD_OUT, HELD_OUT + 1, HELD_OUT + 2] * 3, start=1)]
     with database.writing() as connection:
-        facts.replace_all(connection, "1.5", told, moment(10))
+        replace_all(connection, "1.5", told, moment(10))
         drawn = [one for annotation in told for one in annotation.corrections]
         offered = [Offer(f"r{number}", "1", "Star", "glorp", one.mask, "v1") for number, one in enumerate(drawn)]
         offers.offer(connection, "1.5", offered)

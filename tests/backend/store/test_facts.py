@@ -14,7 +14,7 @@ from backend.corrections.values import Annotation
 from backend.store import facts
 from backend.store.database import Database
 from backend.store.facts import Event
-from tests.backend.store.samples import annotation, correction, moment
+from tests.backend.store.samples import PAGE, annotation, correction, moment, replace_all
 from tests.backend.store.worlds import News, deliver, worlds
 
 NEW = (f"w{number}.1" for number in itertools.count(1))
@@ -98,7 +98,7 @@ def test_a_sync_brings_what_was_missed_and_drops_what_is_gone(database: Database
         facts.keep(connection, project, annotation(2, 5, said="gone"))
         facts.keep(connection, project, annotation(3, 11, said="made meanwhile"))
         found = [annotation(1, 6, said="fresh"), annotation(4, 2, said="missed")]
-        facts.replace_all(connection, project, found, moment(10))
+        replace_all(connection, project, found, moment(10))
         assert not facts.keep(connection, project, annotation(2, 5, said="gone")), "its event came late"
     assert live(database, project) == {1: "fresh", 3: "made meanwhile", 4: "missed"}
 
@@ -107,7 +107,7 @@ def test_a_sync_says_what_stands_even_where_the_time_of_saving_did_not_change(da
     with database.writing() as connection:
         facts.keep(connection, project, annotation(1, 5, said="a"))
         for said in ("b", "a", "c"):
-            facts.replace_all(connection, project, [annotation(1, 5, said=said)], moment(10 + ord(said)))
+            replace_all(connection, project, [annotation(1, 5, said=said)], moment(10 + ord(said)))
     assert live(database, project) == {1: "c"}
 
 
@@ -119,23 +119,23 @@ def test_only_a_sync_that_began_after_a_deletion_undoes_it(
         facts.forget(connection, project, [1], moment(9))
         facts.forget_tasks(connection, project, [2], moment(9))
         found = [annotation(1, 5, task=1, said="a"), annotation(2, 5, task=2, said="b")]
-        facts.replace_all(connection, project, found, moment(began))
+        replace_all(connection, project, found, moment(began))
     assert live(database, project) == ({1: "a", 2: "b"} if there else {})
 
 
 def test_an_older_sync_that_ends_later_brings_nothing_back(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.replace_all(connection, project, [annotation(2, 5, said="new")], moment(20))
-        facts.replace_all(connection, project, [annotation(1, 5, said="old"), annotation(2, 4, said="old")], moment(10))
+        replace_all(connection, project, [annotation(2, 5, said="new")], moment(20))
+        replace_all(connection, project, [annotation(1, 5, said="old"), annotation(2, 4, said="old")], moment(10))
     assert live(database, project) == {2: "new"}
 
 
 def test_a_sync_of_more_than_a_page_is_taken_as_a_whole(database: Database, project: str) -> None:
-    many = [annotation(id, 5, said=str(id)) for id in range(1, facts.PAGE * 2 + 2)]
+    many = [annotation(id, 5, said=str(id)) for id in range(1, PAGE * 2 + 2)]
     with database.writing() as connection:
-        facts.replace_all(connection, project, many, moment(10))
-        facts.replace_all(connection, project, many[1:], moment(11))
-        assert facts.basis(connection, project).count == facts.PAGE * 2
+        replace_all(connection, project, many, moment(10))
+        replace_all(connection, project, many[1:], moment(11))
+        assert facts.basis(connection, project).count == PAGE * 2
         facts.forget(connection, project, range(2_000), moment(12))
         assert facts.basis(connection, project).count == 0
 

@@ -6,7 +6,7 @@ from backend.store import facts, offers, projects, revisions, runs
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import Draft
-from tests.backend.store.samples import annotation, moment, offer
+from tests.backend.store.samples import annotation, moment, offer, replace_all
 
 
 def test_a_project_is_described_anew_and_keeps_its_times(database: Database, project: str) -> None:
@@ -44,7 +44,7 @@ def test_projects_share_nothing(database: Database, project: str) -> None:
         facts.keep(connection, one, annotation(2, 6))
         facts.forget(connection, one, [1], moment(9))
         facts.forget_tasks(connection, one, [1], moment(9))
-        facts.replace_all(connection, one, [], moment(99))
+        replace_all(connection, one, [], moment(99))
         offers.offer(connection, one, [offer("r", version="v2")])
         revisions.adopt(connection, one, Draft("second", {}, b""), 1)
         revisions.pin(connection, one, True)

@@ -93,7 +93,7 @@ def test_a_lease_that_is_given_back_is_free_at_once(database: Database, project:
     run = taken(database, project, FIVE, "one")
     with database.writing() as connection:
         runs.save(connection, run, "fold 1", b"x")
-        runs.abandon(connection, run)
+        runs.beat(connection, run, 0.0)
     other = taken(database, project, FIVE, "other")
     with database.reading() as connection:
         assert runs.saved(connection, other) == {"fold 1": b"x"}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from backend.corrections.values import Annotation
 from backend.store import facts
-from tests.backend.store.samples import annotation, moment
+from tests.backend.store.samples import annotation, moment, replace_all
 
 State = dict[int, Annotation]
 TASKS = (1, 2, 3)
@@ -46,7 +46,7 @@ def deliver(connection: Connection, project: str, news: Iterable[News]) -> None:
         elif one.kind == "task deleted":
             facts.forget_tasks(connection, project, one.ids, moment(one.at))
         else:
-            facts.replace_all(connection, project, one.annotations, moment(one.at))
+            replace_all(connection, project, one.annotations, moment(one.at))
 
 
 @st.composite

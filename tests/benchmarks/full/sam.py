@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from transformers import SamModel
 from transformers.models.sam.modeling_sam import SamVisionAttention
 
-from backend import rle
 from model.adapters.sam import SamSegmenter, load_sam
 from model.adapters.sam_checkpoint import geometry, renamed
 from model.sight import halved
 from model.values import Candidates, Image, ImageEmbedding, MaskPrompt
+from tests.benchmarks.codec import timings
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
 from tests.benchmarks.full.measure import Setting, measured, quickest
@@ -103,7 +103,7 @@ def coding() -> Section:
     """Label Studio's run-length code, of blobs on a megapixel."""
     coarse = np.random.default_rng(6).normal(size=(12, 12)).astype(np.float32)
     mask = cv2.resize(coarse, (1024, 1024), interpolation=cv2.INTER_CUBIC) > 0.5
-    spent = rle.timings(mask)
+    spent = timings(mask)
     yield Row("a mask written", "ms", 1000 * spent["encode"], 1000 * spent["encode_sdk"])
     yield Row("a mask read", "ms", 1000 * spent["decode"], 1000 * spent["decode_sdk"])
 
