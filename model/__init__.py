@@ -1,0 +1,1 @@
+"""Words and pictures in, masks out; no Label Studio, no HTTP."""

@@ -1,0 +1,1 @@
+"""Third-party models behind the protocols, one folder for each family."""

@@ -1,0 +1,1 @@
+"""Quality figures: datasets, scenarios, tables and the report."""

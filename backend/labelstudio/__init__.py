@@ -1,0 +1,1 @@
+"""Label Studio's formats and its API: labelling configs, regions, masks and annotations."""

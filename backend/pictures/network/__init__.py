@@ -1,0 +1,1 @@
+"""Pictures over HTTP: allowed hosts, pinned addresses and redirects."""

@@ -1,0 +1,1 @@
+"""How SQLite and PostgreSQL are reached: files, locks, clocks and failures."""

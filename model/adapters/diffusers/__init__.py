@@ -1,0 +1,1 @@
+"""Diffusion models: attention maps and text embeddings, through diffusers."""

@@ -1,0 +1,1 @@
+"""Models that propose masks without a prompt, and the names that their masks get."""

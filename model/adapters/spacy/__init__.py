@@ -1,0 +1,1 @@
+"""The parser of prompts: phrases, nouns and places, through spaCy."""

@@ -1,0 +1,1 @@
+"""Tables of figures: the papers' own, ablations, sweeps and summaries."""

@@ -1,0 +1,1 @@
+"""Where a phrase is in a picture: features, phrase maps and places."""

@@ -1,0 +1,1 @@
+"""Corrections as examples: sampled, compared and scored."""

@@ -1,0 +1,1 @@
+"""Masks from phrase maps, clicks and boxes: prompts, instances, selection and finish."""

@@ -1,0 +1,1 @@
+"""The published methods, each under the name of its paper."""

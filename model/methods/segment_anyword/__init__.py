@@ -1,0 +1,1 @@
+"""Segment Anyword: textual inversion, and points by syntax."""

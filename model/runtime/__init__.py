@@ -1,0 +1,1 @@
+"""How models run: scheduler, cache, memory and devices."""

@@ -1,0 +1,1 @@
+"""What the training of the diffusion backbone is made of."""

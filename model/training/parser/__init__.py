@@ -1,0 +1,1 @@
+"""What the training of the parser is made of: captions and their trees."""
