@@ -14,7 +14,7 @@ CLUSTER := tests/backend/bulk/test_cluster.py
 COMPILE = -m compileall -qq -j 0
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-# As in backend/threads.py, for what loads torch itself.
+# As in backend/server/threads.py, for what loads torch itself.
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 

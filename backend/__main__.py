@@ -22,7 +22,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(arguments)
     if options.command == "doctor":
-        from backend.doctor import command as doctor  # the database and the models come with it
+        from backend.cli import doctor  # the database and the models come with it
 
         return doctor.run(options, environ)  # wrong settings are one of its findings
     try:
@@ -32,33 +32,36 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(f"python -m backend: {error}", file=sys.stderr)
         return 2
     if options.command == "demo":
-        from backend.demo import show  # the models come with it; serving must not wait for them
+        from backend.cli.demo import show  # the models come with it; serving must not wait for them
 
         return show(options.out)
     if options.command == "sync":
-        from backend.corrections.command import run  # a database comes with it
+        from backend.cli.sync import run  # a database comes with it
 
         return run(settings, options.project)
     if options.command == "preannotate":
-        from backend.bulk import command  # the whole service comes with it
+        from backend.cli import preannotate  # the whole service comes with it
 
-        return command.run(settings, options)
+        return preannotate.run(settings, options)
     if options.command == "connect":
-        from backend.doctor import connecting  # Label Studio's API comes with it
+        from backend.cli import connect  # Label Studio's API comes with it
 
-        return connecting.run(settings, options)
+        return connect.run(settings, options)
     if options.command == "revisions":
-        from backend import revisions_command  # a database comes with it
+        from backend.cli import revisions  # a database comes with it
 
-        return revisions_command.run(settings, options)
+        return revisions.run(settings, options)
     return _serve(settings, options)
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
-    from backend.serving import Server  # gunicorn comes with it, which handles SIGINT once the port is open
+    # gunicorn comes with it, which handles SIGINT once the port is open
+    from backend.server.gunicorn import GunicornServer
 
     try:
-        Server(settings, options.host or settings.host, settings.port if options.port is None else options.port).run()
+        GunicornServer(
+            settings, options.host or settings.host, settings.port if options.port is None else options.port
+        ).run()
     except Misconfigured as error:
         print(f"python -m backend: {error}", file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 QUIET = 60.0  # seconds between two lines of the log about one trouble
 
 
-class Worker(ABC):
+class BackgroundWorker(ABC):
     """A thread that takes turns. What a turn raises is logged, and the next one comes after a pause."""
 
     longest_pause: ClassVar[float] = 60.0  # seconds between two turns that fail

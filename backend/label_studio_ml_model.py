@@ -22,9 +22,10 @@ from label_studio_ml.exceptions import AnswerException
 from label_studio_ml.model import LabelStudioMLBase
 from label_studio_ml.response import ModelResponse
 
-from backend import label_config, official_runner
-from backend.label_config import LabelConfig
+from backend.labelstudio import label_config
+from backend.labelstudio.label_config import LabelConfig
 from backend.problems import Problem, entries, problem, trouble
+from backend.server import official_runner
 
 
 class AnywordModel(LabelStudioMLBase):  # type: ignore[misc]  # the runner has no types

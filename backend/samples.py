@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image as Pictures
 
-from backend import bitmask, configs, rle
+from backend.labelstudio import bitmask, brush_rle, configs
 from model.embedded.scenes import SHAPES, Scene, Thing, draw
 from model.geometry import iou
-from model.values import Image, Mask
+from model.types import Image, Mask
 
 Items = list[dict[str, Any]]
 
@@ -27,7 +27,7 @@ CONFIG = configs.labelled(configs.BITMASK.xml, LABELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class PromptSample:
     """A prompt about a scene; `truth` holds the mask (H, W) of each label that the answer should have."""
 
     kind: str
@@ -47,15 +47,15 @@ def clear_scenes(wanted: int, side: int) -> list[Scene]:
     return list(islice(filter(_clear, (draw(seed, side, most=3) for seed in count(FIRST_SEED))), wanted))
 
 
-def samples(scene: Scene) -> Iterator[Sample]:
+def samples(scene: Scene) -> Iterator[PromptSample]:
     """One prompt of each kind."""
     first, last = scene.objects[0], scene.objects[-1]
-    yield Sample("text", name_of(first), text(name_of(first)), {label_of(first): first.mask})
+    yield PromptSample("text", name_of(first), text(name_of(first)), {label_of(first): first.mask})
     both = f"{name_of(first)} and {name_of(last)}"
-    yield Sample("text", both, text(both), {label_of(thing): thing.mask for thing in (first, last)})
-    yield Sample("point", f"click on {name_of(first)}", point(first), {label_of(first): first.mask})
-    yield Sample("box", f"box around {name_of(last)}", box(last), {label_of(last): last.mask})
-    yield Sample("pre-annotation", "labels", [], {label_of(thing): thing.mask for thing in scene.objects})
+    yield PromptSample("text", both, text(both), {label_of(thing): thing.mask for thing in (first, last)})
+    yield PromptSample("point", f"click on {name_of(first)}", point(first), {label_of(first): first.mask})
+    yield PromptSample("box", f"box around {name_of(last)}", box(last), {label_of(last): last.mask})
+    yield PromptSample("pre-annotation", "labels", [], {label_of(thing): thing.mask for thing in scene.objects})
 
 
 def name_of(thing: Thing) -> str:
@@ -113,7 +113,7 @@ def masks_by_label(items: Sequence[Mapping[str, Any]], size: tuple[int, ...]) ->
         if item["type"] == "bitmask":
             label, mask = labels.get(item["id"], ""), bitmask.decode(item["value"]["imageDataURL"])
         elif item["type"] == "brushlabels":
-            label, mask = item["value"]["brushlabels"][0], rle.decode(item["value"]["rle"], (size[0], size[1]))
+            label, mask = item["value"]["brushlabels"][0], brush_rle.decode(item["value"]["rle"], (size[0], size[1]))
         else:
             continue
         masks[label] = masks[label] | mask if label in masks else mask

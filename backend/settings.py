@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from backend import forms
 from backend.pictures import buckets
-from backend.pictures.addresses import reach_of
+from backend.pictures.network.allowed_hosts import reach_of
 from model.errors import Misconfigured
 from model.presets import PRESETS
 

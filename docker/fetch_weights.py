@@ -39,7 +39,7 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HubFile:
     """One file as the hub describes it: path, bytes, and a hash: SHA-256, or Git's own for what is not in LFS."""
 
     path: str
@@ -100,7 +100,7 @@ def fetch(preset: Preset, folder: Path, revision: str, hub: HfApi) -> str:
     return commit
 
 
-def _described(preset: Preset, revision: str, hub: HfApi) -> tuple[str, list[Wanted]]:
+def _described(preset: Preset, revision: str, hub: HfApi) -> tuple[str, list[HubFile]]:
     try:
         commit = hub.model_info(preset.repository, revision=revision).sha or revision
         entries = list(hub.list_repo_tree(preset.repository, recursive=True, revision=commit))
@@ -114,13 +114,13 @@ def _described(preset: Preset, revision: str, hub: HfApi) -> tuple[str, list[Wan
     return commit, found
 
 
-def _wanted(file: RepoFile) -> Wanted:
+def _wanted(file: RepoFile) -> HubFile:
     if file.lfs is None:
-        return Wanted(file.path, file.size, "git", file.blob_id)
-    return Wanted(file.path, file.size, "sha256", file.lfs.sha256)
+        return HubFile(file.path, file.size, "git", file.blob_id)
+    return HubFile(file.path, file.size, "sha256", file.lfs.sha256)
 
 
-def _bring(url: str, target: Path, file: Wanted) -> None:
+def _bring(url: str, target: Path, file: HubFile) -> None:
     """Download into a file beside the target, which takes its name only when its hash is right."""
     if target.is_file() and _digest(target, file) == file.digest:
         return
@@ -135,7 +135,7 @@ def _bring(url: str, target: Path, file: Wanted) -> None:
     part.replace(target)
 
 
-def _download(url: str, part: Path, file: Wanted) -> None:
+def _download(url: str, part: Path, file: HubFile) -> None:
     have = part.stat().st_size if part.is_file() and part.stat().st_size < file.size else 0
     token = get_token()
     headers = {"Accept-Encoding": "identity"}
@@ -150,7 +150,7 @@ def _download(url: str, part: Path, file: Wanted) -> None:
                 bar.update(out.write(chunk))
 
 
-def _check(part: Path, file: Wanted) -> None:
+def _check(part: Path, file: HubFile) -> None:
     """Remove what must not be used, so that the next try begins anew. Raises Refused for it."""
     actual = _digest(part, file)
     if actual != file.digest:
@@ -161,7 +161,7 @@ def _check(part: Path, file: Wanted) -> None:
         raise Refused(f"{file.path} is a pickle, which may run code when it is loaded; removed")
 
 
-def _digest(path: Path, file: Wanted) -> str:
+def _digest(path: Path, file: HubFile) -> str:
     """SHA-256 of the file, or the SHA-1 that Git knows it by: of its length, then of its bytes."""
     sha = hashlib.sha256() if file.algorithm == "sha256" else hashlib.sha1(usedforsecurity=False)
     if file.algorithm == "git":

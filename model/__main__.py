@@ -14,10 +14,10 @@ from PIL import Image as Pictures
 from PIL import ImageOps, UnidentifiedImageError
 
 from model.errors import AnywordError, BadImage
-from model.load import EnginePaths, load_engine
-from model.overlay import overlay
-from model.sixteen_bits import eight_bits
-from model.values import Answer, Box, Clause, Hint, Image, Point, Query
+from model.grounding.sixteen_bits import eight_bits
+from model.loading import EnginePaths, load_engine
+from model.types import Answer, Box, Clause, Hint, Image, Point, Query
+from model.visualize import overlay
 
 
 def main() -> int:

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco
 
-from model.values import Mask
+from model.types import Mask
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class CocoRle:
     """A mask of `size` (H, W) as COCO's compressed run lengths, column by column."""
 
     size: tuple[int, int]
     counts: bytes
 
 
-def pack(mask: Mask) -> Packed:
+def pack(mask: Mask) -> CocoRle:
     """The mask (H, W) in few bytes."""
     runs = coco.encode(np.asfortranarray(mask, np.uint8))
-    return Packed((mask.shape[0], mask.shape[1]), runs["counts"])
+    return CocoRle((mask.shape[0], mask.shape[1]), runs["counts"])
 
 
-def unpack(packed: Packed) -> Mask:
+def unpack(packed: CocoRle) -> Mask:
     """The mask (H, W) again."""
     return np.asarray(coco.decode({"size": list(packed.size), "counts": packed.counts}), np.bool_)
 
 
-def overlap(one: Packed, other: Packed) -> float:
+def overlap(one: CocoRle, other: CocoRle) -> float:
     """Intersection over union of two masks, without unpacking them; 0 where their sizes differ or one is empty."""
     if one.size != other.size:
         return 0.0

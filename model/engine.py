@@ -10,23 +10,23 @@ from itertools import islice
 from typing import TypeVar
 
 from model import presets
-from model.cache import Cache
-from model.class_list import joint_wordings
 from model.config import EngineConfig
 from model.errors import BadImage, BadQuery, OutOfMemory
-from model.frugal import frugal
-from model.hints import check
-from model.inversion import GiveWay, pausing
-from model.locating import Located, locate
-from model.memory import TOLD, give_back, is_short, once, said
-from model.objects import objects, propose, sketches
-from model.pointing import pointed
-from model.selection import Choice, exclusive
-from model.sight import Models, Question, Seen, Sight
-from model.sketch import Sketch, drawn
-from model.stretch import STRETCHED
-from model.values import Answer, Attention, Clause, Finding, Image, Query
-from model.wording import Wording, normalised, word_what_can_be
+from model.grounding.features import Features, Models, Seen, TextQuestion
+from model.grounding.localize import Located, locate
+from model.grounding.stretch import STRETCHED
+from model.masks.draft import SegmentDraft, drawn
+from model.masks.hint_prompts import check
+from model.masks.instances import objects, propose, sketches
+from model.masks.interactive import pointed
+from model.masks.selection import Choice, exclusive
+from model.methods.segment_anyword.inversion import GiveWay, pausing
+from model.runtime.cache import Cache
+from model.runtime.low_memory import frugal
+from model.runtime.memory_shortage import TOLD, give_back, is_short, once, said
+from model.text.class_prompt import joint_wordings
+from model.text.prompt_text import Wording, normalised, word_what_can_be
+from model.types import Answer, Attention, Clause, Finding, Image, Query
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Segmentation from text, points and boxes with frozen models. Not for several threads at once: see lane.py."""
+    """Segmentation from text, points and boxes with frozen models. Not for several threads: see scheduler.py."""
 
     def __init__(self, models: Models, config: EngineConfig, cache: Cache | None = None) -> None:
         self.models, self.config = models, config
@@ -97,7 +97,7 @@ class Engine:
         # 2. Pictures -> SAM's features, and how their contrast is stretched; cached
         pictures = [self.see(image) for image in pausing(images, give_way)]
         # 3. Embeddings fitted (InvSeg, Segment Anyword), attention, phrase maps, refinement (iSeg), evidence
-        questions = [Question(seen, wording) for seen in pictures for wording in wordings]
+        questions = [TextQuestion(seen, wording) for seen in pictures for wording in wordings]
         texts = iter(locate(self.sight, questions, give_way))
         located = [[each for text in islice(texts, len(wordings)) for each in text] for _ in pictures]
         # 4. For each picture its objects, up to where their masks are drawn
@@ -167,16 +167,16 @@ class Engine:
 
     def attend(self, seen: Seen, wording: Wording, give_way: GiveWay = lambda: None) -> Attention:
         """What the backbone looks at, the text fitted to the picture and enhanced; once for each picture and text."""
-        ((attention, _),) = self.sight.attend([Question(seen, wording)], give_way)
+        ((attention, _),) = self.sight.attend([TextQuestion(seen, wording)], give_way)
         return attention
 
     @property
-    def sight(self) -> Sight:
+    def sight(self) -> Features:
         """The models as they are asked under this configuration."""
-        return Sight(self.models, self.config, self._cache)
+        return Features(self.models, self.config, self._cache)
 
 
-def _answer(sketches: Sequence[Sketch], findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> Answer:
+def _answer(sketches: Sequence[SegmentDraft], findings: tuple[Finding, ...], warnings: tuple[str, ...]) -> Answer:
     segments, remarks = drawn(sketches)
     return Answer(segments, findings, (*warnings, *remarks))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Box, Mask, Point
+from model.types import Box, Mask, Point
 
 
 def corners(box: Box) -> NDArray[np.float64]:

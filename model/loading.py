@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 import transformers
 
-from model.adapters import profile
+from model.adapters.diffusers import profile
 from model.adapters.hub import located
-from model.adapters.sam import load_sam
-from model.cache import Cache
+from model.adapters.sam.segmenter import load_sam
 from model.config import CACHE_BYTES, EngineConfig, overridden
 from model.engine import Engine
 from model.errors import Misconfigured
-from model.pending import Pending
-from model.ports import Segmenter
-from model.sight import Models
+from model.grounding.features import Models
+from model.protocols import Segmenter
+from model.runtime.cache import Cache
+from model.runtime.pending_models import Pending
 
 WEIGHTS = Path(__file__).parent / "embedded" / "weights"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -64,9 +64,9 @@ def load_engines(paths: EnginePaths, cache_bytes: int = CACHE_BYTES) -> Iterator
 
 
 def _models(paths: EnginePaths, segmenter: Segmenter, device: torch.device, dtype: torch.dtype) -> Models:
-    from model.adapters.diffusers_backbone import load_backbone  # these bring libraries that SAM does not wait for
-    from model.adapters.proposer import load_proposer
-    from model.adapters.spacy_parser import load_parser
+    from model.adapters.diffusers.backbone import load_backbone  # these bring libraries that SAM does not wait for
+    from model.adapters.proposers.load_proposer import load_proposer
+    from model.adapters.spacy.parser import load_parser
 
     quiet()
     backbone = load_backbone(_backbone(paths), device, dtype)
@@ -82,10 +82,10 @@ def check(role: str, paths: EnginePaths) -> None:
 
     It takes the time of the libraries' imports and next to no memory. Raises Misconfigured where it cannot be used.
     """
-    from model.adapters.clip_naming import load_clip  # see `_models`
-    from model.adapters.diffusers_backbone import load_backbone
-    from model.adapters.proposer import load_proposer
-    from model.adapters.spacy_parser import load_parser
+    from model.adapters.diffusers.backbone import load_backbone
+    from model.adapters.proposers.clip_naming import load_clip  # see `_models`
+    from model.adapters.proposers.load_proposer import load_proposer
+    from model.adapters.spacy.parser import load_parser
 
     quiet()
     nowhere, dtype = torch.device("meta"), _dtype(paths.dtype)

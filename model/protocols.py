@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from model.values import Attention, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Phrase, Proposals, Tokens
+from model.types import Attention, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Phrase, Proposals, Tokens
 
 
 class Backbone(Protocol):

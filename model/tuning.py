@@ -22,15 +22,15 @@ from PIL import Image as Pictures
 from torch.nn import functional
 from tqdm import tqdm
 
-from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
-from model.canvas import to_canvas
+from model.adapters.diffusers.backbone import DiffusersBackbone, load_backbone
 from model.config import InversionConfig
 from model.errors import Misconfigured
-from model.inversion import draw
-from model.load import WEIGHTS
-from model.sixteen_bits import eight_bits
-from model.stretch import stretched
-from model.values import Image
+from model.grounding.canvas import to_canvas
+from model.grounding.sixteen_bits import eight_bits
+from model.grounding.stretch import stretched
+from model.loading import WEIGHTS
+from model.methods.segment_anyword.inversion import draw
+from model.types import Image
 
 RANK = 16  # appendix C.1
 TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj"]
@@ -38,7 +38,7 @@ CAPTIONS = "captions.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class LoraRecipe:
     """Steps (appendix C.1: 1,100), AdamW's rate (ours), and draws of timestep and noise in one step."""
 
     steps: int = 1100
@@ -62,7 +62,7 @@ def _picture(path: Path) -> Image:
         return stretched(np.array(eight_bits(path.read_bytes(), opened).convert("RGB")))
 
 
-def tune(backbone: DiffusersBackbone, pairs: Sequence[tuple[Image, str]], recipe: Recipe, out: Path) -> list[float]:
+def tune(backbone: DiffusersBackbone, pairs: Sequence[tuple[Image, str]], recipe: LoraRecipe, out: Path) -> list[float]:
     """Learn the adapter with the denoising loss (eq. 2), one pair for each step, and write it to `out`.
 
     The backbone keeps the adapter. Returns each step's loss.
@@ -94,11 +94,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter; give it to ANYWORD_LORA")
     parser.add_argument("--backbone", default=str(WEIGHTS / "backbone"), help="default: the embedded one")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--steps", type=int, default=LoraRecipe().steps)
     given = parser.parse_args()
     try:
         backbone = load_backbone(given.backbone, torch.device(given.device), torch.float32)
-        tune(backbone, pairs_in(given.pairs), Recipe(given.steps), given.out)
+        tune(backbone, pairs_in(given.pairs), LoraRecipe(given.steps), given.out)
     except Misconfigured as error:
         sys.exit(str(error))
 

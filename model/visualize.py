@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Image, Mask, MaskPrompt
+from model.types import Image, Mask, MaskPrompt
 
 TINTS = ((230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240))
 POSITIVE, NEGATIVE, BOX = (60, 200, 90), (230, 40, 60), (255, 225, 25)

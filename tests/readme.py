@@ -36,9 +36,14 @@ def _folder(folder: Path, depth: int) -> Iterator[str]:
     yield f"{'  ' * depth}{folder.name}/"
     for path in sorted(folder.iterdir(), key=lambda path: (path.is_dir(), path.name)):
         if path.is_dir() and not path.name.startswith((".", "__")):
-            yield from _folder(path, depth + 1)
+            yield from _folder(path, depth + 1) if _holds_files(path) else ()
         elif path.suffix == ".py" and path.read_text().strip() and path.relative_to(ROOT).parts[0] != "tests":
             yield f"{'  ' * (depth + 1)}{path.name:28}{_sentence(path)}".rstrip()
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether byte code is not all: git leaves folders of modules that have moved."""
+    return any(path.is_file() and path.suffix != ".pyc" for path in folder.rglob("*"))
 
 
 def _sentence(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.values import Mask
+from model.types import Mask
 from tests.cases.__main__ import SINGLE, chosen
 from tests.cases.judge import Answer, Answered, truth_of, wrong
 from tests.cases.requests import FOLDER, PROSE, load

@@ -7,20 +7,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backend import __version__, certificates
-from backend.bulk.orders import LOADING, Order, Reply, answered
+from backend.bulk.orders import LOADING, Order, OrderReply, answered
 from backend.bulk.service import service
-from backend.loading import Engine
-from backend.naming import model_version
-from backend.predictions import Predictions
+from backend.inference.model_loader import EngineProtocol
+from backend.inference.model_version import model_version
+from backend.inference.predict import Predictor
+from backend.server.threads import wait_briefly
 from backend.settings import Settings
-from backend.threads import wait_briefly
 from model.errors import AnywordError
 
 
 class Actor:
     """Answers orders once it is started; threads may share it. It ends with its process."""
 
-    _predictions: Predictions
+    _predictions: Predictor
 
     def __init__(self) -> None:
         self._open = ExitStack()  # held: the service ends with it
@@ -29,7 +29,7 @@ class Actor:
         """Of Anyword on this node, which is asked before anything is sent that another version could not read."""
         return __version__
 
-    def start(self, settings: Settings, load: Callable[[], Engine] | None, version: str = "") -> str:
+    def start(self, settings: Settings, load: Callable[[], EngineProtocol] | None, version: str = "") -> str:
         """Load the models. Returns what the operator has to change first; empty where all is well.
 
         version: what the machine that asks calls its models; they have to be the same here.
@@ -47,7 +47,7 @@ class Actor:
             return str(error)
         return ""
 
-    def answer(self, order: Order) -> Reply:
+    def answer(self, order: Order) -> OrderReply:
         """Predict; a task that fails is a reply, too."""
         [reply] = answered(self._predictions, [order])
         return reply

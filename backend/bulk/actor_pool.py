@@ -14,11 +14,11 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from backend import __version__
-from backend.bulk.cluster import IN_FLIGHT, Cluster, Place, connected
-from backend.bulk.orders import Order, Reply
+from backend.bulk.cluster import IN_FLIGHT, ActorPlace, RayCluster, connected
+from backend.bulk.orders import Order, OrderReply
 from backend.bulk.to_do import ToDo
-from backend.loading import Engine
-from backend.naming import model_version
+from backend.inference.model_loader import EngineProtocol
+from backend.inference.model_version import model_version
 from backend.problems import problem
 from backend.settings import Settings
 from model.errors import Misconfigured, Unavailable
@@ -34,7 +34,7 @@ MOST_STARTS = 3  # actors that may be lost before they were ready, at one place
 class Member:
     """An actor, and its orders by the references to their replies. `starting` refers to the step of its start."""
 
-    place: Place
+    place: ActorPlace
     handle: Any
     starting: Any
     version: str = ""
@@ -48,29 +48,29 @@ class Member:
 
 @contextmanager
 def crew(
-    address: str, settings: Settings, load: Callable[[], Engine] | None, show: Callable[[str], object]
-) -> Iterator[Crew]:
+    address: str, settings: Settings, load: Callable[[], EngineProtocol] | None, show: Callable[[str], object]
+) -> Iterator[ActorPool]:
     """Actors on the cluster at an address, for as long as the block lasts; `show` is told how many there are.
 
     Raises Misconfigured for settings that no cluster can serve, and Unavailable where the cluster does not answer.
     """
     with connected(address, settings, load) as cluster:
-        yield Crew(cluster, show)
+        yield ActorPool(cluster, show)
 
 
-class Crew:
+class ActorPool:
     """Actors at every place of a cluster; they come and go as its nodes do."""
 
-    def __init__(self, cluster: Cluster, show: Callable[[str], object]) -> None:
+    def __init__(self, cluster: RayCluster, show: Callable[[str], object]) -> None:
         self._cluster, self._show = cluster, show
         self._version = model_version(cluster.settings)
         self._members: list[Member] = []
-        self._refused: dict[Place, str] = {}
-        self._starts: Counter[Place] = Counter()
+        self._refused: dict[ActorPlace, str] = {}
+        self._starts: Counter[ActorPlace] = Counter()
         self._next_look = 0.0
         self._alone_since: float | None = None
 
-    def answers(self, orders: Iterator[Order]) -> Iterator[Reply]:
+    def answers(self, orders: Iterator[Order]) -> Iterator[OrderReply]:
         """One reply for each order, as they come. Orders are taken when an actor has room; without any, none starts.
 
         Raises Misconfigured where no actor can work, and Unavailable where every node is gone and none comes back.
@@ -81,7 +81,7 @@ class Crew:
             self._give_out(to_do)
             yield from self._received(to_do)
 
-    def _look(self, to_do: ToDo) -> list[Reply]:
+    def _look(self, to_do: ToDo) -> list[OrderReply]:
         """Let the members be where the cluster has places now; the replies are of orders that were given up."""
         if time.monotonic() < self._next_look:
             return []
@@ -98,7 +98,7 @@ class Crew:
         self._show(f"{ready} of {len(self._members)} actors")
         return given_up
 
-    def _hire(self, place: Place) -> None:
+    def _hire(self, place: ActorPlace) -> None:
         if objection := self._cluster.objection(place):
             self._refuse(place, objection)
             return
@@ -130,7 +130,7 @@ class Crew:
                 return
             least.running[least.handle.answer.remote(order)] = order
 
-    def _received(self, to_do: ToDo) -> list[Reply]:
+    def _received(self, to_do: ToDo) -> list[OrderReply]:
         """What comes next from any member; nothing where that takes longer than a pulse."""
         waiting = {reference: member for member in self._members for reference in member.running}
         waiting |= {member.starting: member for member in self._members if not member.ready}
@@ -140,14 +140,14 @@ class Crew:
         come, _ = ray.wait(list(waiting), timeout=PULSE)
         return [reply for reference in come for reply in self._read(waiting[reference], reference, to_do)]
 
-    def _read(self, member: Member, reference: Any, to_do: ToDo) -> list[Reply]:
+    def _read(self, member: Member, reference: Any, to_do: ToDo) -> list[OrderReply]:
         order = member.running.get(reference)
         try:
             value = ray.get(reference)
         except RayTaskError as error:  # a fault of our code over there: as with any task, it costs that one alone
             if order is not None:
                 del member.running[reference]
-                return [Reply(order.task, problem(error.cause))]
+                return [OrderReply(order.task, problem(error.cause))]
             return self._lose(member, to_do, _last_line(error))
         except RayError as error:  # the actor, its node, or the way there
             return self._lose(member, to_do, _last_line(error))
@@ -156,7 +156,7 @@ class Crew:
         del member.running[reference]
         return [value]
 
-    def _go_on(self, member: Member, value: str) -> list[Reply]:
+    def _go_on(self, member: Member, value: str) -> list[OrderReply]:
         """The next step of a member's start: its version first, then what is in the way of its models."""
         if not member.version:
             member.version = value
@@ -177,11 +177,11 @@ class Crew:
             member.starting = member.handle.start.remote(*given)
         return []
 
-    def _refuse(self, place: Place, objection: str) -> None:
+    def _refuse(self, place: ActorPlace, objection: str) -> None:
         self._refused[place] = f"node {place.address}: {objection}"
         logger.error("There is no actor on %s", self._refused[place])
 
-    def _lose(self, member: Member, to_do: ToDo, reason: str = "the node is gone") -> list[Reply]:
+    def _lose(self, member: Member, to_do: ToDo, reason: str = "the node is gone") -> list[OrderReply]:
         self._members.remove(member)
         ray.kill(member.handle)
         lost, place = len(member.running), member.place

@@ -20,7 +20,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from backend.bulk.actor import Actor
-from backend.loading import Engine
+from backend.inference.model_loader import EngineProtocol
 from backend.settings import Settings
 from model.errors import Misconfigured, Unavailable
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ActorPlace:
     """Where an actor can be: a node by its id, its address and CPUs, and which of its GPUs is meant (0 without).
 
     `threads`: its share of the node's CPUs.
@@ -49,18 +49,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class RayCluster:
     """A cluster that this process is connected to. With `gpus` an actor has one GPU, else all CPUs of a node."""
 
     settings: Settings
-    load: Callable[[], Engine] | None
+    load: Callable[[], EngineProtocol] | None
     gpus: bool
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[ActorPlace]:
         """Where there can be an actor now; a node that comes back has another id."""
         return [place for node in _nodes() if node["Alive"] for place in _places(node, self.gpus)]
 
-    def hire(self, place: Place) -> Any:
+    def hire(self, place: ActorPlace) -> Any:
         """Start an actor; where the place is taken by others, it waits. It never moves: its place may be gone."""
         wanted: dict[str, Any] = {"num_cpus": place.cpus}
         if self.gpus:  # without CPUs of its own an actor would compute on one thread
@@ -70,7 +70,7 @@ class Cluster:
         started = ray.remote(Actor).options(max_concurrency=IN_FLIGHT, scheduling_strategy=strategy, **wanted)
         return started.remote()
 
-    def objection(self, place: Place) -> str:
+    def objection(self, place: ActorPlace) -> str:
         """Why an actor could do nothing there; empty where it can."""
         host = urlsplit(self.settings.label_studio_url).hostname or self.settings.label_studio_url.partition(":")[0]
         if place.address == ray.util.get_node_ip_address() or not _loopback(host):
@@ -79,7 +79,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(address: str, settings: Settings, load: Callable[[], Engine] | None) -> Iterator[Cluster]:
+def connected(address: str, settings: Settings, load: Callable[[], EngineProtocol] | None) -> Iterator[RayCluster]:
     """The cluster at an address ("auto": the one of this machine), for as long as the block lasts.
 
     Raises Misconfigured for settings that no cluster can serve, and Unavailable where the cluster does not answer.
@@ -96,17 +96,17 @@ def connected(address: str, settings: Settings, load: Callable[[], Engine] | Non
     try:
         nodes = [node for node in _nodes() if node["Alive"]]
         gpus = settings.device == "cuda" or (settings.device == "" and any(_places(node, True) for node in nodes))
-        yield Cluster(_sent(settings), load, gpus)
+        yield RayCluster(_sent(settings), load, gpus)
     finally:
         with suppress(OSError):  # the head is gone, and the actors with it
             _within(ANSWERING, ray.shutdown)  # actors end with it
 
 
-def _places(node: dict[str, Any], gpus: bool) -> list[Place]:
+def _places(node: dict[str, Any], gpus: bool) -> list[ActorPlace]:
     cpus = int(node["Resources"].get("CPU", 0))
     count = int(node["Resources"].get("GPU", 0)) if gpus else min(cpus, 1)
     threads = max(1, cpus // max(count, 1))
-    return [Place(node["NodeID"], node["NodeManagerAddress"], cpus, number, threads) for number in range(count)]
+    return [ActorPlace(node["NodeID"], node["NodeManagerAddress"], cpus, number, threads) for number in range(count)]
 
 
 def _nodes() -> list[dict[str, Any]]:

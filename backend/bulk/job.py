@@ -10,19 +10,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from backend.bulk.orders import Order, Reply, Workers
-from backend.bulk.patience import patiently
-from backend.bulk.report import Report
+from backend.bulk.orders import Order, OrderReply, Workers
+from backend.bulk.report import BulkReport
+from backend.bulk.retry import patiently
 from backend.bulk.service import Ledger
-from backend.bulk.wanted import Wanted
-from backend.corrections.studio import Studio
-from backend.learning.teaching import InForce
-from backend.predict_request import Ask
+from backend.bulk.wanted import BulkQuestion
+from backend.inference.active_revision import ActiveRevision
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio.client import LabelStudioClient
 from backend.problems import Problem
 from model.errors import Misconfigured
 
 Task = Mapping[str, Any]
-Storing = Callable[[Callable[[Reply], None], Iterator[Reply]], Iterator[None]]
+Storing = Callable[[Callable[[OrderReply], None], Iterator[OrderReply]], Iterator[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Job:
     `bar` moves with every task. A job that was killed is gone on with by another one: what is done has a prediction.
     """
 
-    studio: Studio
+    studio: LabelStudioClient
     ledger: Ledger
-    wanted: Wanted
+    wanted: BulkQuestion
     project: str
     bar: tqdm[Any]
     limit: int | None = None
-    report: Report = field(default_factory=Report)
+    report: BulkReport = field(default_factory=BulkReport)
 
     def run(self, workers: Workers, over: Storing = map) -> None:
         """Do every task that has no prediction of the model version in force; what comes of it is in `report`.
@@ -70,11 +70,11 @@ class Job:
                 given += 1
                 yield self._order(task, in_force)
 
-    def _order(self, task: Task, in_force: InForce) -> Order:
-        ask = Ask([self.wanted.asked(task)], self.wanted.context, self.wanted.config, "", self.project)
+    def _order(self, task: Task, in_force: ActiveRevision) -> Order:
+        ask = PredictRequest([self.wanted.asked(task)], self.wanted.context, self.wanted.config, "", self.project)
         return Order(task["id"], ask, in_force)
 
-    def _store(self, reply: Reply) -> None:
+    def _store(self, reply: OrderReply) -> None:
         self.ledger.offering.add(self.project, reply.offers)
         if isinstance(reply.outcome, Problem):
             self.report.failed[reply.task] = reply.outcome.message

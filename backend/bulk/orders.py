@@ -10,16 +10,16 @@ from typing import Any
 
 from backend.bounded_map import bounded_map
 from backend.bulk.suspects import Suspects
-from backend.corrections.offering import Note, phrase_of
-from backend.corrections.values import Offer
-from backend.infer import TOGETHER
-from backend.label_config import LabelConfig
-from backend.learning.teaching import InForce
-from backend.predict_request import Ask
-from backend.predictions import Predictions
+from backend.inference.active_revision import ActiveRevision
+from backend.inference.infer import TOGETHER
+from backend.inference.predict import Predictor
+from backend.inference.predict_request import PredictRequest
+from backend.inference.prediction_log import Note, phrase_of
+from backend.labelstudio.label_config import LabelConfig
+from backend.labelstudio.results import Region
 from backend.problems import Problem
 from backend.prompting.prompts import Request
-from backend.regions import Region
+from backend.webhooks.corrections import Offer
 
 KILLER = (
     "the process was killed twice while it did this task, probably for want of memory: use a smaller picture, or run "
@@ -34,12 +34,12 @@ class Order:
     """A task by its id, how it is asked, and the revision that it is asked with."""
 
     task: int
-    ask: Ask
-    in_force: InForce
+    ask: PredictRequest
+    in_force: ActiveRevision
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OrderReply:
     """A task's prediction as Label Studio takes it, or what went wrong; and what is offered to the annotator in it."""
 
     task: int
@@ -47,16 +47,16 @@ class Reply:
     offers: tuple[Offer, ...] = ()
 
 
-Workers = Callable[[Iterator[Order]], Iterator[Reply]]  # one reply for each order, in any sequence
+Workers = Callable[[Iterator[Order]], Iterator[OrderReply]]  # one reply for each order, in any sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FixedRevision:
     """The revision in force as an order tells it: who predicts needs no database."""
 
-    known: InForce
+    known: ActiveRevision
 
-    def in_force(self, project: str, config: LabelConfig | None = None) -> InForce:  # noqa: ARG002  (it is told)
+    def in_force(self, project: str, config: LabelConfig | None = None) -> ActiveRevision:  # noqa: ARG002  (it is told)
         """The revision that the order is asked with."""
         return self.known
 
@@ -73,22 +73,22 @@ class Notes:
         self.offers[task] = [note.packed()[1] for note in notes]
 
 
-def answered(predictions: Predictions, orders: Sequence[Order]) -> list[Reply]:
+def answered(predictions: Predictor, orders: Sequence[Order]) -> list[OrderReply]:
     """Predict orders that differ in nothing but their tasks, together.
 
     A task that fails is a reply, too; raises Misconfigured where the engine does not load.
     """
     predictions.loader.wait(LOADING)
     notes, ask = Notes(), replace(orders[0].ask, tasks=[task for order in orders for task in order.ask.tasks])
-    own = replace(predictions, teaching=Told(orders[0].in_force), offering=notes)
+    own = replace(predictions, teaching=FixedRevision(orders[0].in_force), offering=notes)
     outcomes = own.answer(ask)
     for task in ask.tasks:
         own.release(task, ask)
     pairs = zip(orders, outcomes, strict=True)
-    return [Reply(order.task, outcome, tuple(notes.offers.get(str(order.task), ()))) for order, outcome in pairs]
+    return [OrderReply(order.task, outcome, tuple(notes.offers.get(str(order.task), ()))) for order, outcome in pairs]
 
 
-def several(predictions: Predictions, suspects: Suspects, orders: Iterator[Order]) -> Iterator[Reply]:
+def several(predictions: Predictor, suspects: Suspects, orders: Iterator[Order]) -> Iterator[OrderReply]:
     """Predict in this process, some tasks together; others are on their way meanwhile.
 
     Tasks that an earlier run was killed at come last, one at a time; one that killed two is given up by name.
@@ -109,14 +109,14 @@ def several(predictions: Predictions, suspects: Suspects, orders: Iterator[Order
         yield from [given_up(order.task)] if suspects.is_guilty(order.task) else work([order])
 
 
-def _watched(predictions: Predictions, suspects: Suspects, orders: Sequence[Order]) -> list[Reply]:
+def _watched(predictions: Predictor, suspects: Suspects, orders: Sequence[Order]) -> list[OrderReply]:
     with suspects.doing([order.task for order in orders]):
         return answered(predictions, orders)
 
 
-def given_up(task: int) -> Reply:
+def given_up(task: int) -> OrderReply:
     """The reply to a task that ends the process."""
-    return Reply(task, Problem(507, KILLER, "OutOfMemory"))
+    return OrderReply(task, Problem(507, KILLER, "OutOfMemory"))
 
 
 def _groups(orders: Iterator[Order]) -> Iterator[list[Order]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Report:
+class BulkReport:
     """Counts of tasks, and for each that failed the reason by the task's id.
 
     `written` counts by model version: learning may put another revision in force meanwhile. `skipped` have a prediction

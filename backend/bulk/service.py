@@ -7,29 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from backend.app import image_source, load_models
-from backend.bulk.orders import ABREAST, Notes, Told
-from backend.corrections.offering import Offering
-from backend.learning.teaching import InForce, Teaching
-from backend.loading import Engine, Loader
-from backend.metrics import Metrics
-from backend.naming import Naming, lesson_models, model_version
+from backend.bulk.orders import ABREAST, FixedRevision, Notes
+from backend.inference.active_revision import ActiveRevision, ActiveRevisions
+from backend.inference.model_loader import EngineProtocol, ModelLoader
+from backend.inference.model_version import VersionNaming, lesson_models, model_version
+from backend.inference.predict import Predictor
+from backend.inference.prediction_log import PredictionLog
+from backend.observability.instrument import Instrument
+from backend.observability.metrics import Metrics
 from backend.page.journal import Journal
 from backend.pictures.images import Images
-from backend.predictions import Predictions
+from backend.server.app import image_source, load_models
 from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
-from backend.watch import Watch
-from model.lane import TIMELESS, Lane
+from model.runtime.scheduler import TIMELESS, Scheduler
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What a job needs of the database: what was learned, and a place to remember what is offered."""
 
-    teaching: Teaching
-    offering: Offering
+    teaching: ActiveRevisions
+    offering: PredictionLog
 
 
 @contextmanager
@@ -41,31 +41,33 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     database, metrics = Database(settings.database), Metrics(lambda: 0)
     with database.reading() as connection:
         revisions.number_in_force(connection, "")
-    naming = Naming(model_version(settings), lesson_models(settings))
-    offering = Offering(database, metrics)
+    naming = VersionNaming(model_version(settings), lesson_models(settings))
+    offering = PredictionLog(database, metrics)
     offering.start()
     try:
-        yield Ledger(Teaching(database.sparing(), naming, metrics.revisions_unknown, Journal()), offering)
+        yield Ledger(ActiveRevisions(database.sparing(), naming, metrics.revisions_unknown, Journal()), offering)
     finally:
         offering.close()
         database.close()
 
 
 @contextmanager
-def service(settings: Settings, load: Callable[[], Engine] | None = None) -> Iterator[Predictions]:
+def service(settings: Settings, load: Callable[[], EngineProtocol] | None = None) -> Iterator[Predictor]:
     """What answers orders, for as long as the block lasts; the engine comes in the background from `load`.
 
     Texts are answered with the preset for pre-annotations, too: nobody waits for a click.
     """
-    lane = Lane(max(settings.queue_size, ABREAST), settings.stall_seconds)  # nobody else is there to be turned away
+    lane = Scheduler(
+        max(settings.queue_size, ABREAST), settings.stall_seconds
+    )  # nobody else is there to be turned away
     images = Images(image_source(settings))
     try:
-        yield Predictions(
-            loader=Loader(load or partial(load_models, settings)),
+        yield Predictor(
+            loader=ModelLoader(load or partial(load_models, settings)),
             lane=lane,
             images=images,
-            watch=Watch(Metrics(lambda: lane.depth)),
-            teaching=Told(InForce(0, model_version(settings))),  # each order brings its own
+            watch=Instrument(Metrics(lambda: lane.depth)),
+            teaching=FixedRevision(ActiveRevision(0, model_version(settings))),  # each order brings its own
             offering=Notes(),
             preset_interactive=settings.preset_batch,
             preset_batch=settings.preset_batch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from backend.bulk.orders import Order, Reply
+from backend.bulk.orders import Order, OrderReply
 from backend.problems import Problem
 
 MOST_LOSSES = 3  # actors that one task may be lost with; ours: by then the task is what kills them
@@ -40,7 +40,7 @@ class ToDo:
         """Whether an order was lost before: it may kill again, and nobody else's work is to be lost with it."""
         return self._losses[order.task] > 0
 
-    def take_back(self, orders: Iterable[Order]) -> list[Reply]:
+    def take_back(self, orders: Iterable[Order]) -> list[OrderReply]:
         """Orders whose actor is gone. Those that were lost too often are given up, with replies that say so."""
         given_up = []
         for order in orders:
@@ -49,5 +49,5 @@ class ToDo:
                 self._lost.append(order)
             else:
                 said = f"{MOST_LOSSES} actors of the cluster were lost while they did it; see Ray's logs there"
-                given_up.append(Reply(order.task, Problem(500, said, "Lost")))
+                given_up.append(OrderReply(order.task, Problem(500, said, "Lost")))
         return given_up

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend import label_config
-from backend.label_config import Label, LabelConfig
+from backend.labelstudio import label_config
+from backend.labelstudio.label_config import Label, LabelConfig
 from model.errors import Misconfigured
 
 TYPED = "prompt"  # the text area that typed texts are said to come from
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BulkQuestion:
     """What each task is asked: a labelling config, and a typed text; an empty one asks for whatever the labels name.
 
     project: the labelling config as the project has it, which names the model version. `narrowed` says in what the
@@ -42,7 +42,7 @@ class Wanted:
         return {"id": task["id"], "data": task["data"]} if self.text else task
 
 
-def read(xml: str, labels: Sequence[str], texts: Sequence[str]) -> Wanted:
+def read(xml: str, labels: Sequence[str], texts: Sequence[str]) -> BulkQuestion:
     """Read what is wanted. Labels and texts go in pairs; labels alone are looked for by name, texts alone as typed.
 
     Raises Misconfigured for a labelling config that cannot be served, for an unknown label, for an empty text, and for
@@ -58,10 +58,10 @@ def read(xml: str, labels: Sequence[str], texts: Sequence[str]) -> Wanted:
     chosen = tuple(_label(name, config) for name in labels)
     if not texts:
         narrowed = "; ".join(label.value for label in chosen)
-        return Wanted(config, replace(config, labels=chosen or config.labels), narrowed=narrowed)
+        return BulkQuestion(config, replace(config, labels=chosen or config.labels), narrowed=narrowed)
     pairs = [f"{label.names[0]}: {text}" for label, text in zip(chosen, texts, strict=bool(chosen))]
     said = "; ".join(pairs or texts)
-    return Wanted(config, replace(config, prompt=TYPED, region_prompt=None, status=None), said, narrowed=said)
+    return BulkQuestion(config, replace(config, prompt=TYPED, region_prompt=None, status=None), said, narrowed=said)
 
 
 def _label(name: str, config: LabelConfig) -> Label:

@@ -13,8 +13,8 @@ import requests
 from backend import certificates
 from backend.doctor import access, webhooks
 from backend.doctor.api import Api, Unanswered, parsed
-from backend.doctor.finding import Finding, exit_status
-from backend.pictures.urls import shown
+from backend.doctor.finding import Diagnosis, exit_status
+from backend.pictures.network.urls import shown
 from backend.settings import Settings
 from model.errors import Misconfigured
 
@@ -41,7 +41,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return exit_status(findings)
 
 
-def connect(api: Api, settings: Settings, options: argparse.Namespace) -> Iterator[Finding]:
+def connect(api: Api, settings: Settings, options: argparse.Namespace) -> Iterator[Diagnosis]:
     """Open Label Studio, give the project the model at `options.at`, then the webhook.
 
     What is connected already is put right. Raises Unanswered where Label Studio does not answer.
@@ -57,18 +57,18 @@ def connect(api: Api, settings: Settings, options: argparse.Namespace) -> Iterat
         yield webhooks.examine(api, options.project, at, settings.webhook_secret, repair=True)
 
 
-def _model(api: Api, project: int, at: str, settings: Settings) -> Finding:
+def _model(api: Api, project: int, at: str, settings: Settings) -> Diagnosis:
     """Make the connection, or put it right; Label Studio tries it before it stores it."""
     name = f"project {project}, model {shown(at)}"
     listed = api.call("GET", f"/api/ml/?project={project}")
     if not listed.ok:
-        return Finding(name, "problem", f"{listed.status_code} from {shown(api.url)}", RIGHTS)
+        return Diagnosis(name, "problem", f"{listed.status_code} from {shown(api.url)}", RIGHTS)
     there = [int(model["id"]) for model in parsed(listed) if str(model.get("url")).rstrip("/") == at]
     path, method = (f"/api/ml/{there[0]}", "PATCH") if there else ("/api/ml/", "POST")
     answer = api.call(method, path, _wanted(project, at, settings))
     if not answer.ok:
-        return Finding(name, "problem", f"Label Studio refuses it: {_reason(answer)}", REFUSED.format(at=at))
-    return Finding(name, "ok", "put right" if there else "connected")
+        return Diagnosis(name, "problem", f"Label Studio refuses it: {_reason(answer)}", REFUSED.format(at=at))
+    return Diagnosis(name, "ok", "put right" if there else "connected")
 
 
 def _wanted(project: int, at: str, settings: Settings) -> Mapping[str, Any]:

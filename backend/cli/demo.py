@@ -15,11 +15,11 @@ import jinja2
 import numpy as np
 import requests
 
-from backend.process import serving
-from backend.samples import Items, Sample, clear_scenes, masks_by_label, request, samples
+from backend.samples import Items, PromptSample, clear_scenes, masks_by_label, request, samples
+from backend.server.child_process import serving
 from model.embedded.scenes import Scene
-from model.overlay import heat, overlay
-from model.values import Image, Mask
+from model.types import Image, Mask
+from model.visualize import heat, overlay
 
 SCENES = 4
 SIDE = 512
@@ -29,7 +29,7 @@ TEMPLATE = Path(__file__).with_name("demo.html")
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class DemoMap:
     """Where the model saw a phrase, as a picture file."""
 
     phrase: str
@@ -37,16 +37,16 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class DemoRow:
     """One prompt and what came of it."""
 
     scene: Scene
-    sample: Sample
+    sample: PromptSample
     labels: str
     iou: float
     milliseconds: float
     overlay: str
-    maps: tuple[Map, ...] = ()
+    maps: tuple[DemoMap, ...] = ()
 
 
 def show(out: Path) -> int:
@@ -70,7 +70,7 @@ def show(out: Path) -> int:
     return 1 if failures else 0
 
 
-def _ask(url: str, scene: Scene, sample: Sample, out: Path) -> Row:
+def _ask(url: str, scene: Scene, sample: PromptSample, out: Path) -> DemoRow:
     """Send one prompt as Label Studio would, and draw the answer."""
     body = request(scene.image, sample.items)
     started = time.perf_counter()
@@ -83,22 +83,22 @@ def _ask(url: str, scene: Scene, sample: Sample, out: Path) -> Row:
     name = f"{scene.seed}-{sample.kind}-{sample.prompt.replace(' ', '-')}.png"
     _write(out / name, _drawn(scene.image, list(masks.values()), sample.items))
     score = sample.score(prediction["result"])
-    return Row(scene, sample, ", ".join(masks) or "nothing", score, milliseconds, name)
+    return DemoRow(scene, sample, ", ".join(masks) or "nothing", score, milliseconds, name)
 
 
-def _with_maps(rows: Sequence[Row], out: Path) -> list[Row]:
+def _with_maps(rows: Sequence[DemoRow], out: Path) -> list[DemoRow]:
     """Add the maps, which no answer over HTTP carries: an engine of our own makes them."""
-    from model.load import EnginePaths, load_engine  # torch comes with it: not before the server has gone
+    from model.loading import EnginePaths, load_engine  # torch comes with it: not before the server has gone
 
     engine = load_engine(EnginePaths())
     return [replace(row, maps=_maps(engine, row, out)) if row.sample.kind == "text" else row for row in rows]
 
 
-def _maps(engine: Any, row: Row, out: Path) -> tuple[Map, ...]:
-    from model.values import Clause, Query
+def _maps(engine: Any, row: DemoRow, out: Path) -> tuple[DemoMap, ...]:
+    from model.types import Clause, Query
 
     findings = engine.segment(row.scene.image, Query((Clause(row.sample.prompt),))).findings
-    maps = [Map(found.phrase.text, f"{row.overlay[:-4]}-map-{at}.png") for at, found in enumerate(findings)]
+    maps = [DemoMap(found.phrase.text, f"{row.overlay[:-4]}-map-{at}.png") for at, found in enumerate(findings)]
     for drawn, found in zip(maps, findings, strict=True):
         _write(out / drawn.file, heat(found.scores, (SIDE, SIDE)))
     return tuple(maps)
@@ -128,13 +128,13 @@ def _write(path: Path, picture: Image) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def _page(rows: Sequence[Row]) -> str:
+def _page(rows: Sequence[DemoRow]) -> str:
     scenes = [(seed, list(group)) for seed, group in groupby(rows, lambda row: row.scene.seed)]
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text())
     return template.render(scenes=scenes)
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[DemoRow]) -> str:
     widest = max(len(row.sample.prompt) for row in rows)
     head = f"{'kind':14}  {'prompt':{widest}}  {'label':24}  {'IoU':>5}  {'ms':>6}"
     lines = [
@@ -144,7 +144,7 @@ def _table(rows: Sequence[Row]) -> str:
     return "\n".join([head, *lines])
 
 
-def _failures(rows: Sequence[Row]) -> Iterator[str]:
+def _failures(rows: Sequence[DemoRow]) -> Iterator[str]:
     """Print the mean of each kind, and give those that are too low."""
     for kind, least in LEAST_IOU.items():
         mean = float(np.mean([row.iou for row in rows if row.sample.kind == kind]))

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from backend import certificates
 from backend.doctor import here, studio
-from backend.doctor.finding import Finding, exit_status
+from backend.doctor.finding import Diagnosis, exit_status
 from backend.settings import Settings, read
 from model.errors import Misconfigured
 
@@ -33,23 +33,23 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return exit_status(findings)
 
 
-def _findings(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _findings(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
     try:
         settings = _settings(options, environ)
     except Misconfigured as error:
-        yield Finding("settings", "problem", str(error), "Correct the variable; the table in README has them all.")
+        yield Diagnosis("settings", "problem", str(error), "Correct the variable; the table in README has them all.")
         return
     try:
         certificates.share(environ)
     except Misconfigured as error:
         what, _, remedy = str(error).partition("; ")
-        yield Finding("certificates", "problem", what, f"{remedy[:1].upper()}{remedy[1:]}.")
+        yield Diagnosis("certificates", "problem", what, f"{remedy[:1].upper()}{remedy[1:]}.")
         return
     if certificates.differ(environ):
         what = f"{certificates.BUNDLE} and {certificates.FILE} name different files"
-        yield Finding("certificates", "warning", what, ONE_FILE)
+        yield Diagnosis("certificates", "warning", what, ONE_FILE)
     given = len([name for name in environ if name.startswith("ANYWORD_")])
-    yield Finding("settings", "ok", f"readable, {given} given")
+    yield Diagnosis("settings", "ok", f"readable, {given} given")
     yield from here.examine(settings)
     yield from studio.examine(settings, repair=options.repair)
 

@@ -20,13 +20,13 @@ from backend.bounded_map import bounded_map
 from backend.bulk import wanted
 from backend.bulk.job import Job
 from backend.bulk.orders import Workers, several
-from backend.bulk.patience import patiently
+from backend.bulk.retry import patiently
 from backend.bulk.service import ledger, service
 from backend.bulk.suspects import Suspects, suspects_of
-from backend.corrections.studio import Description, Studio
-from backend.loading import Engine
+from backend.inference.model_loader import EngineProtocol
+from backend.labelstudio.client import Description, LabelStudioClient
+from backend.server.threads import wait_briefly
 from backend.settings import Settings
-from backend.threads import wait_briefly
 from model.errors import AnywordError, Misconfigured
 
 NOT_REMEMBERED = (
@@ -36,7 +36,7 @@ NOT_REMEMBERED = (
 WRITERS = 4  # predictions that are stored at a time, so that a cluster need not wait for Label Studio; ours
 
 
-def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engine] | None = None) -> int:
+def run(settings: Settings, options: argparse.Namespace, load: Callable[[], EngineProtocol] | None = None) -> int:
     """Pre-annotate a project; the engine comes from `load`, by default the one of the settings.
 
     Returns 0 where all went well, 1 where tasks failed or it ended early, 2 where the operator has to change something.
@@ -51,7 +51,7 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
     try:
         if options.limit is not None and options.limit < 1:
             raise Misconfigured(f"--limit is {options.limit}, but has to be at least 1")
-        studio = Studio(own.label_studio_url, own.label_studio_api_key)
+        studio = LabelStudioClient(own.label_studio_url, own.label_studio_api_key)
         found = patiently(lambda: studio.find(options.project))
         asked = wanted.read(found.project.label_config, options.label, options.text)
         with ledger(own) as known, _bar(found, options) as bar, logging_redirect_tqdm():
@@ -70,7 +70,7 @@ def run(settings: Settings, options: argparse.Namespace, load: Callable[[], Engi
 def _workers(
     settings: Settings,
     cluster: str | None,
-    load: Callable[[], Engine] | None,
+    load: Callable[[], EngineProtocol] | None,
     bar: tqdm[Any],
     suspects: Suspects,
 ) -> Iterator[Workers]:
@@ -81,7 +81,7 @@ def _workers(
         return
     if find_spec("ray") is None:
         raise Misconfigured("--cluster needs Ray: python -m pip install -r requirements-cluster.txt")
-    from backend.bulk.crew import crew
+    from backend.bulk.actor_pool import crew
 
     with crew(cluster, settings, load, bar.set_postfix_str) as members:
         yield members.answers

@@ -9,10 +9,10 @@ from contextlib import closing
 
 from sqlalchemy import Connection
 
-from backend.figures import read, score
-from backend.learning.codec import decode
-from backend.lesson_words import Lessons, differences, lesson_lines
-from backend.managing import ACTIONS, identifier, manage, named
+from backend.learning.describe import Lessons, differences, lesson_lines
+from backend.learning.lesson_codec import decode
+from backend.learning.manage import ACTIONS, identifier, manage, named
+from backend.learning.revision_figures import read, score
 from backend.page.pages import moment, shown
 from backend.settings import Settings
 from backend.store import projects, revisions

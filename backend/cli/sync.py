@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from backend.corrections.studio import Studio
-from backend.corrections.sync import sync
+from backend.labelstudio.client import LabelStudioClient
 from backend.settings import Settings
 from backend.store import projects
 from backend.store.database import Database
+from backend.webhooks.sync import sync
 from model.errors import AnywordError, Misconfigured
 
 
@@ -16,7 +16,7 @@ def run(settings: Settings, wanted: str = "") -> int:
     """Sync the project with this id or key, by default every known one; 1 where one failed, 2 for none at all."""
     try:
         database = Database(settings.database)
-        studio = Studio(settings.label_studio_url, settings.label_studio_api_key)
+        studio = LabelStudioClient(settings.label_studio_url, settings.label_studio_api_key)
         keys = _keys(database, wanted)
     except AnywordError as error:
         print(f"python -m backend sync: {error}", file=sys.stderr)
@@ -26,7 +26,7 @@ def run(settings: Settings, wanted: str = "") -> int:
     return int(bool(failed))
 
 
-def _synced(database: Database, studio: Studio, key: str) -> bool:
+def _synced(database: Database, studio: LabelStudioClient, key: str) -> bool:
     try:
         print(sync(database, studio, key))
     except AnywordError as error:  # the boundary of one project

@@ -12,8 +12,8 @@ from typing import Any
 
 from backend import certificates
 from backend.doctor.api import Api, Unanswered, parsed
-from backend.doctor.finding import Finding
-from backend.pictures.urls import shown
+from backend.doctor.finding import Diagnosis
+from backend.pictures.network.urls import shown
 
 SERVER, KEY = "Label Studio", "key"
 SET_URL = "Set ANYWORD_LABEL_STUDIO_URL, or give --url: without it, uploaded pictures cannot be fetched."
@@ -31,67 +31,67 @@ LEGACY_OFF = (
 NO_REFRESH = "That is an access token, which lives for five minutes: set the personal access token itself."
 
 
-def reached(api: Api) -> tuple[Finding, str]:
+def reached(api: Api) -> tuple[Diagnosis, str]:
     """Whether there is a Label Studio, and its version, which is empty where there is none."""
     try:
         answer = api.call("GET", "/api/version/")
     except Unanswered as error:
-        return Finding(SERVER, "problem", str(error), certificates.remedy(str(error)) or TRY_URL), ""
+        return Diagnosis(SERVER, "problem", str(error), certificates.remedy(str(error)) or TRY_URL), ""
     if answer.is_redirect:
         target = shown(answer.headers.get("Location", ""))
-        return Finding(SERVER, "problem", f"{shown(api.url)} leads on to {target}", OTHER_URL), ""
+        return Diagnosis(SERVER, "problem", f"{shown(api.url)} leads on to {target}", OTHER_URL), ""
     told = parsed(answer)
     version = told.get("release") if isinstance(told, Mapping) else None
     if not isinstance(version, str):
         what = f"{answer.status_code} from {shown(api.url)}, which does not answer as Label Studio"
-        return Finding(SERVER, "problem", what, OTHER_URL), ""
-    return Finding(SERVER, "ok", f"{version} at {shown(api.url)}"), version
+        return Diagnosis(SERVER, "problem", what, OTHER_URL), ""
+    return Diagnosis(SERVER, "ok", f"{version} at {shown(api.url)}"), version
 
 
-def opened(api: Api, key: str) -> Finding:
+def opened(api: Api, key: str) -> Diagnosis:
     """What kind of key this is, and whether it works; if so, `api` is authorized from now on."""
     if not key:
-        return Finding(KEY, "warning", "none is set, so uploaded pictures and projects cannot be read", SET_KEY)
+        return Diagnosis(KEY, "warning", "none is set, so uploaded pictures and projects cannot be read", SET_KEY)
     claims = _claims(key)
     if claims is None:
         return _legacy(api, key)
     if claims.get("token_type") != "refresh":
-        return Finding(KEY, "problem", "a token, but no personal access token", NO_REFRESH)
+        return Diagnosis(KEY, "problem", "a token, but no personal access token", NO_REFRESH)
     if isinstance(expiry := claims.get("exp"), int | float) and expiry < time.time():
         when = time.strftime("%Y-%m-%d", time.gmtime(expiry))
-        return Finding(KEY, "problem", f"personal access token, expired on {when}", NEW_KEY)
+        return Diagnosis(KEY, "problem", f"personal access token, expired on {when}", NEW_KEY)
     return _personal(api, key)
 
 
-def _legacy(api: Api, key: str) -> Finding:
+def _legacy(api: Api, key: str) -> Diagnosis:
     if not re.fullmatch(r"[0-9a-f]{40}", key):
         what = "neither a legacy token (40 hexadecimal digits) nor a personal access token"
-        return Finding(KEY, "problem", what, SET_KEY)
+        return Diagnosis(KEY, "problem", what, SET_KEY)
     return _tried(api, f"Token {key}", "legacy token", LEGACY_OFF)
 
 
-def _personal(api: Api, key: str) -> Finding:
+def _personal(api: Api, key: str) -> Diagnosis:
     try:
         answer = api.call("POST", "/api/token/refresh/", {"refresh": key})
     except Unanswered as error:
-        return Finding(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
+        return Diagnosis(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
     told = parsed(answer)
     access = told.get("access") if isinstance(told, Mapping) else None
     if not isinstance(access, str):
-        return Finding(KEY, "problem", f"personal access token, refused with {answer.status_code}", NEW_KEY)
+        return Diagnosis(KEY, "problem", f"personal access token, refused with {answer.status_code}", NEW_KEY)
     return _tried(api, f"Bearer {access}", "personal access token", NEW_KEY)
 
 
-def _tried(api: Api, authorization: str, kind: str, remedy: str) -> Finding:
+def _tried(api: Api, authorization: str, kind: str, remedy: str) -> Diagnosis:
     """Whether the API opens to this header."""
     api.authorization = authorization
     try:
         status = api.call("GET", "/api/current-user/whoami").status_code
     except Unanswered as error:
-        return Finding(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
+        return Diagnosis(KEY, "problem", str(error), certificates.remedy(str(error)) or TRY_URL)
     if status != 200:
-        return Finding(KEY, "problem", f"{kind}, refused with {status}", remedy)
-    return Finding(KEY, "ok", f"{kind}, accepted")
+        return Diagnosis(KEY, "problem", f"{kind}, refused with {status}", remedy)
+    return Diagnosis(KEY, "ok", f"{kind}, accepted")
 
 
 def _claims(key: str) -> Mapping[str, Any] | None:

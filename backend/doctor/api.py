@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from backend import certificates
-from backend.pictures.urls import shown
+from backend.pictures.network.urls import shown
 
 SECONDS = 30.0  # Label Studio asks each model of a project itself, three times, before it lists them
 PAGE = 100

@@ -11,8 +11,8 @@ import requests
 from backend import certificates
 from backend.doctor import addresses
 from backend.doctor.api import Item, parsed
-from backend.doctor.finding import Finding
-from backend.pictures.urls import shown
+from backend.doctor.finding import Diagnosis
+from backend.pictures.network.urls import shown
 
 SECONDS = 5.0
 CONNECTED = ("CO", "PR", "TR")  # Label Studio's states of a model that works
@@ -63,46 +63,46 @@ def backend_of(item: Item) -> Backend:
     )
 
 
-def examine(project: str, backend: Backend, version: str) -> Iterator[Finding]:
+def examine(project: str, backend: Backend, version: str) -> Iterator[Diagnosis]:
     """What stands between Label Studio and this model."""
     name = f"{project}, model {shown(backend.url)}"
     if backend.answers and not backend.is_ours:
-        yield Finding(name, "skipped", "another backend than this one")
+        yield Diagnosis(name, "skipped", "another backend than this one")
         return
     yield from _address(name, backend, version)
     yield _from_here(name, backend)
     yield _from_there(name, backend)
     if not backend.interactive:
-        yield Finding(name, "warning", "is not asked when somebody clicks or types", INTERACTIVE)
+        yield Diagnosis(name, "warning", "is not asked when somebody clicks or types", INTERACTIVE)
 
 
-def _address(name: str, backend: Backend, version: str) -> Iterator[Finding]:
+def _address(name: str, backend: Backend, version: str) -> Iterator[Diagnosis]:
     if addresses.is_ipv6(backend.url):
-        yield Finding(name, "problem", "its address is a numeric IPv6 one", addresses.NO_IPV6)
+        yield Diagnosis(name, "problem", "its address is a numeric IPv6 one", addresses.NO_IPV6)
     elif addresses.is_dotless(backend.url):
-        yield Finding(name, "problem", "its host has no dot, and gets no webhook", addresses.DOTLESS)
+        yield Diagnosis(name, "problem", "its host has no dot, and gets no webhook", addresses.DOTLESS)
     elif addresses.is_private(backend.url) and addresses.is_guarded(version) and not backend.works:
         what = f"its address is private, and Label Studio {version} refuses those unless it is told otherwise"
-        yield Finding(name, "warning", what, addresses.BANNED)
+        yield Diagnosis(name, "warning", what, addresses.BANNED)
 
 
-def _from_here(name: str, backend: Backend) -> Finding:
+def _from_here(name: str, backend: Backend) -> Diagnosis:
     if backend.answers:
-        return Finding(name, "ok", "answers from here")
+        return Diagnosis(name, "ok", "answers from here")
     if backend.fault:
         remedy = certificates.remedy(backend.fault)
-        return Finding(name, "warning" if backend.works else "problem", backend.fault, remedy)
+        return Diagnosis(name, "warning" if backend.works else "problem", backend.fault, remedy)
     if backend.works:
-        return Finding(name, "warning", "does not answer from here, but Label Studio reaches it", FROM_HERE)
-    return Finding(name, "problem", "does not answer from here", RUN)
+        return Diagnosis(name, "warning", "does not answer from here, but Label Studio reaches it", FROM_HERE)
+    return Diagnosis(name, "problem", "does not answer from here", RUN)
 
 
-def _from_there(name: str, backend: Backend) -> Finding:
+def _from_there(name: str, backend: Backend) -> Diagnosis:
     if backend.works:
-        return Finding(name, "ok", f'Label Studio calls it "{backend.readable}"')
+        return Diagnosis(name, "ok", f'Label Studio calls it "{backend.readable}"')
     error = " ".join(backend.error.replace(backend.url, shown(backend.url)).split())[:TOLD]
     what = f'Label Studio calls it "{backend.readable}"{f": {error}" if error else ""}'
-    return Finding(name, "problem", what, PASSWORD if "authentication" in error or "401" in error else EDIT)
+    return Diagnosis(name, "problem", what, PASSWORD if "authentication" in error or "401" in error else EDIT)
 
 
 def _health(url: str) -> tuple[Mapping[str, Any] | None, str]:

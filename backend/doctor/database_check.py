@@ -10,11 +10,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine, false, update
 from sqlalchemy.exc import DBAPIError
 
-from backend.doctor.finding import Finding
+from backend.doctor.finding import Diagnosis
 from backend.store import tables
-from backend.store.address import file_of, served
+from backend.store.connection.address import file_of, served
+from backend.store.connection.failures import explained
 from backend.store.database import Database
-from backend.store.failures import explained
 from backend.store.schema import MIGRATIONS, VERSION_TABLE
 from model.errors import Misconfigured, Unavailable
 
@@ -25,28 +25,28 @@ ELSEWHERE = "Run the doctor in the server's folder and with its ANYWORD_DATABASE
 SET = "Correct ANYWORD_DATABASE, or what its message says; nothing is learned until the database answers."
 
 
-def examine(url: str) -> Finding:
+def examine(url: str) -> Diagnosis:
     """Whether it answers and takes what is written. Nothing in it is changed: migrating is the server's."""
     try:
         named = served(url)
     except Misconfigured as error:
-        return Finding(NAME, "problem", str(error), SET)
+        return Diagnosis(NAME, "problem", str(error), SET)
     if (file := file_of(named)) and not file.is_file():
         return _unmade(file)
     shown = named.render_as_string(hide_password=True)
     try:
         if not _newest(named):
-            return Finding(NAME, "warning", f"{shown} does not have the newest form", START)
+            return Diagnosis(NAME, "warning", f"{shown} does not have the newest form", START)
         _write(url)
     except (Misconfigured, Unavailable) as error:
-        return Finding(NAME, "problem", str(error), SET)
-    return Finding(NAME, "ok", f"{shown} is migrated and writable")
+        return Diagnosis(NAME, "problem", str(error), SET)
+    return Diagnosis(NAME, "ok", f"{shown} is migrated and writable")
 
 
-def _unmade(file: Path) -> Finding:
+def _unmade(file: Path) -> Diagnosis:
     if not file.absolute().parent.is_dir():
-        return Finding(NAME, "problem", f"{file} cannot be made: its folder is not there", SET)
-    return Finding(NAME, "warning", f"{file.absolute()} is not there", ELSEWHERE)
+        return Diagnosis(NAME, "problem", f"{file} cannot be made: its folder is not there", SET)
+    return Diagnosis(NAME, "warning", f"{file.absolute()} is not there", ELSEWHERE)
 
 
 def _newest(url: URL) -> bool:

@@ -11,7 +11,7 @@ EXIT = {"ok": 0, "skipped": 0, "warning": 1, "problem": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """`what` tells the state of things, `remedy` what to do; it is empty where nothing has to be done."""
 
     name: str
@@ -25,6 +25,6 @@ class Finding:
         return f"{self.status:8} {self.name}: {self.what}" + (f"\n{'':9}-> {self.remedy}" if self.remedy else "")
 
 
-def exit_status(findings: Iterable[Finding]) -> int:
+def exit_status(findings: Iterable[Diagnosis]) -> int:
     """The exit status of the command: 0 where all is well, 1 for warnings, 2 where there is a problem."""
     return max((EXIT[finding.status] for finding in findings), default=0)

@@ -12,7 +12,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
 import model
-from backend.doctor.finding import Finding
+from backend.doctor.finding import Diagnosis
 from backend.settings import Settings
 from model.errors import Misconfigured
 
@@ -26,7 +26,7 @@ SHOWN = 12  # characters of a SHA-256
 COPY = "Copy or download the model again; the embedded ones come with the repository (`git checkout model/embedded`)."
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """One finding for each model that the settings name."""
     for role in ROLES:
         name = getattr(settings, role)
@@ -41,24 +41,24 @@ def size(settings: Settings) -> Mapping[str, int]:
     return {role: sum(file.stat().st_size for file in _files(place)) for role, place in places.items() if place}
 
 
-def _examined(role: str, name: str) -> Finding:
+def _examined(role: str, name: str) -> Diagnosis:
     title, place = f"model {role}", _place(role, name)
     shown = name or "embedded"
     if place is None:
         return _absent(title, role, name)
     files = _files(place)
     if not files:
-        return Finding(title, "problem", f"{shown} holds no weights", COPY)
+        return Diagnosis(title, "problem", f"{shown} holds no weights", COPY)
     broken = [file.name for file in files if not _whole(file)]
     if broken:
-        return Finding(title, "problem", f"{shown}: {', '.join(broken)} is not whole", COPY)
+        return Diagnosis(title, "problem", f"{shown}: {', '.join(broken)} is not whole", COPY)
     sums = ", ".join(f"{_relative(file, place)} {sha256(file)}" for file in files)
-    return Finding(title, "ok", f"{shown}, SHA-256 {sums}")
+    return Diagnosis(title, "ok", f"{shown}, SHA-256 {sums}")
 
 
-def _loaded(found: Finding, role: str, settings: Settings) -> Finding:
+def _loaded(found: Diagnosis, role: str, settings: Settings) -> Diagnosis:
     """The finding, or the reason why a model that is whole cannot be used; the embedded ones are known to fit."""
-    from model.load import EnginePaths, check  # torch comes with it
+    from model.loading import EnginePaths, check  # torch comes with it
 
     named = {each: getattr(settings, each) for each in ROLES}
     here = {each: name if each == "parser" else str(_place(each, name) or name) for each, name in named.items() if name}
@@ -68,20 +68,22 @@ def _loaded(found: Finding, role: str, settings: Settings) -> Finding:
         check(role, EnginePaths(**here))
     except Misconfigured as error:
         what, _, remedy = str(error).rpartition("; ")
-        return Finding(
+        return Diagnosis(
             found.name, "problem", what or remedy, f"{remedy[:1].upper()}{remedy[1:].rstrip('.')}." if what else COPY
         )
     return found
 
 
-def _absent(title: str, role: str, name: str) -> Finding:
+def _absent(title: str, role: str, name: str) -> Diagnosis:
     variable = f"ANYWORD_{role.upper()}"
     if not name:
-        return Finding(title, "problem", "the embedded model is missing", COPY)
+        return Diagnosis(title, "problem", "the embedded model is missing", COPY)
     if role in FOLDERS or name.count("/") != 1 or name.startswith((".", "/", "~")):
-        return Finding(title, "problem", f"{name} is not on this machine", f"Correct {variable}, or install the model.")
+        return Diagnosis(
+            title, "problem", f"{name} is not on this machine", f"Correct {variable}, or install the model."
+        )
     remedy = f"It is downloaded at the first start; where the machine is offline, put a folder into {variable}."
-    return Finding(title, "warning", f"{name} is not on this machine", remedy)
+    return Diagnosis(title, "warning", f"{name} is not on this machine", remedy)
 
 
 def _place(role: str, name: str) -> Path | None:

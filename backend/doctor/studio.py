@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backend import certificates, label_config
-from backend.app import image_source
+from backend import certificates
 from backend.doctor import access, backends, pictures, webhooks
 from backend.doctor.api import Api, Item, Unanswered
-from backend.doctor.finding import Finding
+from backend.doctor.finding import Diagnosis
+from backend.labelstudio import label_config
 from backend.page.advice import advice
 from backend.pictures.images import Images
+from backend.server.app import image_source
 from backend.settings import Settings
 from model.errors import Misconfigured
 
@@ -31,10 +32,10 @@ class Visit:
     repair: bool
 
 
-def examine(settings: Settings, repair: bool) -> Iterator[Finding]:
+def examine(settings: Settings, repair: bool) -> Iterator[Diagnosis]:
     """Examine Label Studio from the outside in; what cannot be looked at is skipped."""
     if not settings.label_studio_url:
-        yield Finding(access.SERVER, "warning", "its address is not set", access.SET_URL)
+        yield Diagnosis(access.SERVER, "warning", "its address is not set", access.SET_URL)
         yield from _skipped(access.KEY, "projects")
         return
     api = Api(settings.label_studio_url)
@@ -53,12 +54,12 @@ def examine(settings: Settings, repair: bool) -> Iterator[Finding]:
     images.web.session.close()
 
 
-def _skipped(*names: str) -> Iterator[Finding]:
+def _skipped(*names: str) -> Iterator[Diagnosis]:
     for name in names:
-        yield Finding(name, "skipped", "not looked at, see above")
+        yield Diagnosis(name, "skipped", "not looked at, see above")
 
 
-def _projects(visit: Visit) -> Iterator[Finding]:
+def _projects(visit: Visit) -> Iterator[Diagnosis]:
     connected = 0
     try:
         for project in visit.api.projects():
@@ -67,13 +68,13 @@ def _projects(visit: Visit) -> Iterator[Finding]:
             if models:
                 yield from _project(visit, project, models)
     except Unanswered as error:
-        yield Finding("projects", "problem", str(error), certificates.remedy(str(error)) or RIGHTS)
+        yield Diagnosis("projects", "problem", str(error), certificates.remedy(str(error)) or RIGHTS)
         return
     if not connected:
-        yield Finding("projects", "warning", "no project has a model connected", CONNECT)
+        yield Diagnosis("projects", "warning", "no project has a model connected", CONNECT)
 
 
-def _project(visit: Visit, project: Item, models: list[Item]) -> Iterator[Finding]:
+def _project(visit: Visit, project: Item, models: list[Item]) -> Iterator[Diagnosis]:
     """Each model of a project, the webhook of those that are ours, and the labelling config."""
     name, ours = f"project {project['id']}", False
     for connected in models:
@@ -86,18 +87,18 @@ def _project(visit: Visit, project: Item, models: list[Item]) -> Iterator[Findin
         yield from _config(visit, project, f"{name}, labelling config")
 
 
-def _config(visit: Visit, project: Item, name: str) -> Iterator[Finding]:
+def _config(visit: Visit, project: Item, name: str) -> Iterator[Diagnosis]:
     """The labelling config, and the pictures that it speaks of."""
     xml = str(project.get("label_config") or "")
     try:
         lines = advice(xml)
         config = label_config.read(xml)
     except Misconfigured as error:
-        yield Finding(name, "problem", str(error), COPY)
+        yield Diagnosis(name, "problem", str(error), COPY)
         return
     if not lines:
-        yield Finding(name, "ok", f'masks go to "{config.mask.name}", and nothing is lacking')
+        yield Diagnosis(name, "ok", f'masks go to "{config.mask.name}", and nothing is lacking')
     for line in lines:
         what, _, remedy = line.partition(": ")
-        yield Finding(name, "warning", what, f"{remedy[:1].upper()}{remedy[1:]}" or COPY)
+        yield Diagnosis(name, "warning", what, f"{remedy[:1].upper()}{remedy[1:]}" or COPY)
     yield from pictures.examine(visit.api, visit.images, int(project["id"]), config.data_key)

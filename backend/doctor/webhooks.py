@@ -11,8 +11,8 @@ import requests
 
 from backend.doctor.addresses import BANNED, DOTLESS, NO_IPV6, is_dotless, is_ipv6, webhook_address
 from backend.doctor.api import Api, Item, parsed
-from backend.doctor.finding import Finding
-from backend.pictures.urls import shown
+from backend.doctor.finding import Diagnosis
+from backend.pictures.network.urls import shown
 
 HEADER = "X-Anyword-Secret"
 REPAIR = "Run `python -m backend doctor --repair`, or see to it under Settings, Webhooks in the project."
@@ -23,7 +23,7 @@ NO_ACTION = "ANYWORD_DOCTOR_ASKS"  # not among Label Studio's, so that what asks
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedWebhook:
     """The webhook that a project should have. Label Studio sends no password with events, so a secret goes along."""
 
     project: int
@@ -62,29 +62,29 @@ class Wanted:
         return in_header or webhook.get("url") == f"{self.address}/{quote(self.secret, safe='')}"
 
 
-def examine(api: Api, project: int, backend: str, secret: str, repair: bool) -> Finding:
+def examine(api: Api, project: int, backend: str, secret: str, repair: bool) -> Diagnosis:
     """Whether corrections reach the backend; with `repair`, its webhook is made or put right.
 
     Raises Unanswered where Label Studio does not answer.
     """
-    wanted, name = Wanted(project, webhook_address(backend), secret), f"project {project}, webhook"
+    wanted, name = WantedWebhook(project, webhook_address(backend), secret), f"project {project}, webhook"
     refusal = _refusal(api, wanted)
     if refusal:
-        return Finding(name, "problem", *refusal)
+        return Diagnosis(name, "problem", *refusal)
     there = [webhook for webhook in api.items(f"/api/webhooks/?project={project}") if wanted.is_same(webhook)]
     faults = [list(wanted.faults(webhook)) for webhook in there]
     if [] in faults:
-        return Finding(name, "ok", f"active for all actions, to {shown(wanted.address)}")
+        return Diagnosis(name, "ok", f"active for all actions, to {shown(wanted.address)}")
     what = f"{shown(wanted.address)} {', '.join(faults[0])}" if there else f"there is none to {shown(wanted.address)}"
     if not repair:
-        return Finding(name, "problem", f"{what}; corrections are missed until a sync", REPAIR)
+        return Diagnosis(name, "problem", f"{what}; corrections are missed until a sync", REPAIR)
     answer = _put_right(api, wanted, there)
     if not answer.ok:
-        return Finding(name, "problem", f"{what}; repairing it was refused with {answer.status_code}", REFUSED)
-    return Finding(name, "ok", f"{what}: {'repaired' if there else 'made'}")
+        return Diagnosis(name, "problem", f"{what}; repairing it was refused with {answer.status_code}", REFUSED)
+    return Diagnosis(name, "ok", f"{what}: {'repaired' if there else 'made'}")
 
 
-def _refusal(api: Api, wanted: Wanted) -> tuple[str, str] | None:
+def _refusal(api: Api, wanted: WantedWebhook) -> tuple[str, str] | None:
     """Why Label Studio would send no event to this address, and the remedy; it is asked, and stores nothing."""
     answer = api.call("POST", "/api/webhooks/", _body(wanted) | {"actions": [NO_ACTION]})
     if answer.status_code == 403 and "URL" in _detail(answer):
@@ -100,7 +100,7 @@ def _refusal(api: Api, wanted: Wanted) -> tuple[str, str] | None:
     return None
 
 
-def _put_right(api: Api, wanted: Wanted, there: list[Item]) -> requests.Response:
+def _put_right(api: Api, wanted: WantedWebhook, there: list[Item]) -> requests.Response:
     """Change the first webhook that leads here, or make one."""
     body = _body(wanted)
     if not there:
@@ -110,7 +110,7 @@ def _put_right(api: Api, wanted: Wanted, there: list[Item]) -> requests.Response
     return api.call("PATCH", f"/api/webhooks/{int(there[0]['id'])}/", body | {"headers": headers})
 
 
-def _body(wanted: Wanted) -> dict[str, Any]:
+def _body(wanted: WantedWebhook) -> dict[str, Any]:
     return {
         "project": wanted.project,
         "url": wanted.url,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from backend.label_config import Label, LabelConfig
+from backend.labelstudio.label_config import Label, LabelConfig
 from backend.prompting.prompts import Request
-from model.values import Clause, Lesson
+from model.types import Clause, Lesson
 
 Lessons = Mapping[str, Lesson]  # by label, as results carry it
 

@@ -6,16 +6,16 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
-from backend import bitmask, rle
-from backend.label_config import LabelConfig
+from backend.labelstudio import bitmask, brush_rle
+from backend.labelstudio.label_config import LabelConfig
+from backend.labelstudio.results import label_of
 from backend.prompting.drafts import accepted_items
 from backend.prompting.hints import Item, value_of
 from backend.prompting.marks import labels_of
 from backend.prompting.prompts import Request
-from backend.regions import label_of
 from model.errors import BadQuery
 from model.geometry import iou
-from model.values import Answer, Mask
+from model.types import Answer, Mask
 
 SAME_OBJECT = 0.7  # intersection over union with an accepted mask (ours)
 SIDE = 512  # pixels of the longer side that masks are compared on
@@ -55,7 +55,9 @@ def _masks(
 
 def _decoded(item: Item, size: tuple[int, int]) -> Mask:
     value = value_of(item)
-    return rle.decode(value["rle"], size) if "rle" in value else bitmask.decode(str(value.get("imageDataURL")), size)
+    return (
+        brush_rle.decode(value["rle"], size) if "rle" in value else bitmask.decode(str(value.get("imageDataURL")), size)
+    )
 
 
 def _small(mask: Mask) -> Mask:

@@ -9,14 +9,14 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 
-from backend import logs
-from backend.loading import Loader
-from backend.predict_request import Job, Outcome
-from backend.prompting.parts import parts, whole
-from backend.watch import Watch
+from backend.inference.model_loader import ModelLoader
+from backend.inference.predict_request import InferenceJob, Outcome
+from backend.inference.query_parts import parts, whole
+from backend.observability import logs
+from backend.observability.instrument import Instrument
 from model.errors import AnywordError, Busy
-from model.lane import LATE, Lane
-from model.values import Answer
+from model.runtime.scheduler import LATE, Scheduler
+from model.types import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -35,23 +35,23 @@ class Inference:
     Later groups are not reached. A `single` task that waits in the queue by then is refused: it is soon asked again.
     """
 
-    loader: Loader
-    lane: Lane
-    watch: Watch
+    loader: ModelLoader
+    lane: Scheduler
+    watch: Instrument
     single: bool
     _begun: bool = False
 
-    def infer(self, prepared: Iterable[Job | Outcome]) -> Iterator[tuple[Job, Draw] | Outcome]:
+    def infer(self, prepared: Iterable[InferenceJob | Outcome]) -> Iterator[tuple[InferenceJob, Draw] | Outcome]:
         """How each job's answer is drawn, in order; what is no job passes through.
 
         Jobs are taken as they come, and as many at a time as may be answered together.
         """
         for group in _groups(prepared):
-            draws = iter(self._draws([each for each in group if isinstance(each, Job)]))
+            draws = iter(self._draws([each for each in group if isinstance(each, InferenceJob)]))
             for each in group:
-                yield (each, next(draws)) if isinstance(each, Job) else each
+                yield (each, next(draws)) if isinstance(each, InferenceJob) else each
 
-    def _draws(self, jobs: Sequence[Job]) -> Sequence[Draw]:
+    def _draws(self, jobs: Sequence[InferenceJob]) -> Sequence[Draw]:
         """Those that ask the same of their pictures are answered together.
 
         Where that fails, each is tried alone: only the task that is to blame has no answer.
@@ -74,13 +74,13 @@ class Inference:
         first, self._begun = not self._begun, True
         return first and (not self.single or self.lane.stopping)
 
-    def _alone(self, job: Job, stays: bool) -> Draw:
+    def _alone(self, job: InferenceJob, stays: bool) -> Draw:
         try:
             return self._asked(job, stays)
         except Exception as error:  # the boundary of one task, which is told when its answer is drawn
             return partial(_refused, error)
 
-    def _asked(self, job: Job, stays: bool) -> Draw:
+    def _asked(self, job: InferenceJob, stays: bool) -> Draw:
         if not job.query.clauses and not job.query.hints:
             return partial(Answer, ())  # a pre-annotation for a config without labels
         engine = self.loader.wait(LOADING_PATIENCE, job.query)
@@ -96,7 +96,7 @@ class Inference:
         draws = self.lane.run(told, job.priority, job.annotator, job.asked.ask.until, stays)
         return lambda: whole(asks, [draw() for draw in draws])
 
-    def _together(self, jobs: Sequence[Job]) -> Sequence[Draw]:
+    def _together(self, jobs: Sequence[InferenceJob]) -> Sequence[Draw]:
         """Raises Busy where their time is over before it is their turn: nothing is begun that comes too late."""
         first, images = jobs[0], [job.picture.pixels for job in jobs]
         engine = self.loader.wait(LOADING_PATIENCE)
@@ -111,19 +111,19 @@ class Inference:
         return self.lane.run(partial(copy_context().run, work), first.priority, None, first.asked.ask.until, stays)
 
 
-def _groups(prepared: Iterable[Job | Outcome]) -> Iterator[list[Job | Outcome]]:
+def _groups(prepared: Iterable[InferenceJob | Outcome]) -> Iterator[list[InferenceJob | Outcome]]:
     """As many at a time as the models may answer together, and as memory should hold."""
-    group, size = list[Job | Outcome](), 0
+    group, size = list[InferenceJob | Outcome](), 0
     for number, each in enumerate(prepared, 1):
         group.append(each)
-        size += each.picture.pixels.nbytes if isinstance(each, Job) else 0
+        size += each.picture.pixels.nbytes if isinstance(each, InferenceJob) else 0
         if size >= PICTURE_BYTES or number % TOGETHER == 0:
             yield group
             group, size = [], 0
     yield group
 
 
-def _alike(jobs: Sequence[Job]) -> bool:
+def _alike(jobs: Sequence[InferenceJob]) -> bool:
     """Whether all ask for the same texts; what is pointed at is of one picture."""
     query = jobs[0].query
     return bool(query.clauses) and not query.hints and all(job.query == query for job in jobs)

@@ -11,12 +11,12 @@ from concurrent.futures import TimeoutError as StillLoading
 from typing import Protocol
 
 from model.errors import AnywordError, Busy, Misconfigured
-from model.values import Answer, Clause, Image, Query
+from model.types import Answer, Clause, Image, Query
 
 logger = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
+class EngineProtocol(Protocol):
     """What the server asks of the engine."""
 
     def segment(self, image: Image, query: Query, give_way: Callable[[], None] = ...) -> Answer:
@@ -34,12 +34,12 @@ class Engine(Protocol):
         """Why some of these clauses cannot be looked for."""
 
 
-Load = Callable[[], Engine | Iterator[Engine]]
+Load = Callable[[], EngineProtocol | Iterator[EngineProtocol]]
 NOTHING_YET = "The models are loading"
 CLICKS_ONLY = "Points and boxes without a text are answered already; texts wait for the other models"
 
 
-class Loader:
+class ModelLoader:
     """Holds the engine as soon as there is one, or the reason why there is none; before it, one that can be clicked."""
 
     def __init__(self, load: Load) -> None:
@@ -47,8 +47,8 @@ class Loader:
 
         Where it gives several engines, the first answers clicks while the others load, and the last is the whole one.
         """
-        self._clickable: Future[Engine] = Future()
-        self._engine: Future[Engine] = Future()
+        self._clickable: Future[EngineProtocol] = Future()
+        self._engine: Future[EngineProtocol] = Future()
         threading.Thread(target=self._work, args=(load,), name="loader", daemon=True).start()
 
     @property
@@ -72,7 +72,7 @@ class Loader:
         """Why some of these clauses cannot be looked for; nothing before the engine is there to say."""
         return self._engine.result().left_out(clauses) if self.loaded else ()
 
-    def wait(self, seconds: float, query: Query | None = None) -> Engine:
+    def wait(self, seconds: float, query: Query | None = None) -> EngineProtocol:
         """Return the engine; while it loads, for a query that points and has no text, the one that can be clicked.
 
         Raises: Busy when it is still loading after `seconds`, Misconfigured when loading failed: then for clicks, too,

@@ -14,9 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from backend import __version__
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from backend.settings import Settings
-from model.identity import identity
+from model.runtime.checkpoint_identity import identity
 
 ROLES = {
     "backbone": "Diffusion model",
@@ -33,7 +33,7 @@ DIGEST = re.compile(r" \([0-9a-f]{8}\)(?=,|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class VersionNaming:
     """`base`: the model version without labels and revision. `models`: what lessons have to be learned with."""
 
     base: str

@@ -9,28 +9,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from backend import accepted, regions
 from backend.bounded_map import bounded_map
-from backend.infer import PICTURE_BYTES, TOGETHER, Draw, Inference
-from backend.label_config import LabelConfig
-from backend.learning.teaching import InForce
-from backend.loading import Loader
-from backend.page.journal import Journal, Occasion, entry_of
-from backend.picture_room import PictureRoom
+from backend.inference import deduplicate
+from backend.inference.active_revision import ActiveRevision
+from backend.inference.infer import PICTURE_BYTES, TOGETHER, Draw, Inference
+from backend.inference.model_loader import ModelLoader
+from backend.inference.predict_request import AskedTask, InferenceJob, Outcome, PredictRequest, task_id
+from backend.labelstudio import results
+from backend.labelstudio.label_config import LabelConfig
+from backend.labelstudio.results import Region
+from backend.observability.instrument import Instrument, note
+from backend.observability.task_scope import TaskScope
+from backend.page.journal import AnsweredTask, Journal, entry_of
 from backend.pictures.decoding import Picture
 from backend.pictures.images import Images
-from backend.predict_request import Ask, AskedTask, Job, Outcome, task_id
+from backend.pictures.picture_room import PictureRoom
 from backend.problems import Problem, problem
 from backend.prompting import drafts, prompts
-from backend.prompting.place import Place, digest
 from backend.prompting.prompts import Request
 from backend.prompting.sessions import Sessions, Turn
-from backend.regions import Region
-from backend.task_scope import TaskScope
-from backend.watch import Watch, note
+from backend.prompting.task_key import TaskKey, digest
 from model.errors import BadImage, Busy
-from model.lane import STOPPING, Lane
-from model.values import Answer
+from model.runtime.scheduler import STOPPING, Scheduler
+from model.types import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ NOT_REACHED = Problem(503, "The batch took too long: ask again for the tasks wit
 class Teacher(Protocol):
     """Knows which revision a project is answered with: the database's, or the one that a job sent along."""
 
-    def in_force(self, project: str, config: LabelConfig | None = None) -> InForce:
+    def in_force(self, project: str, config: LabelConfig | None = None) -> ActiveRevision:
         """The revision in force, named for a labelling config."""
 
 
@@ -58,13 +59,13 @@ class Notebook(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class Predictor:
     """Answers tasks with what the engine finds; only what needs the models goes through the lane."""
 
-    loader: Loader
-    lane: Lane
+    loader: ModelLoader
+    lane: Scheduler
     images: Images
-    watch: Watch
+    watch: Instrument
     teaching: Teacher
     offering: Notebook
     preset_interactive: str
@@ -74,17 +75,17 @@ class Predictions:
     sessions: Sessions = field(default_factory=Sessions)
     journal: Journal = field(default_factory=Journal)
 
-    def answer(self, ask: Ask) -> list[Outcome]:
+    def answer(self, ask: PredictRequest) -> list[Outcome]:
         """One prediction, or what went wrong, for each task; tasks after the deadline are not reached."""
         in_force = self.teaching.in_force(ask.project, ask.config)
         if event_of(ask.context):
             logger.warning("Event %.80r is not known here and changes nothing", event_of(ask.context))
-            return [regions.prediction([], in_force.version) for _ in ask.tasks]
+            return [results.prediction([], in_force.version) for _ in ask.tasks]
         if isinstance(ask.context, Mapping) and ask.context.get("result") == []:  # the editor does so after Submit
-            return [regions.prediction([], in_force.version) for _ in ask.tasks]
+            return [results.prediction([], in_force.version) for _ in ask.tasks]
         return self._predict(replace(ask, until=time.monotonic() + self.batch_deadline), in_force)
 
-    def _predict(self, ask: Ask, in_force: InForce) -> list[Outcome]:
+    def _predict(self, ask: PredictRequest, in_force: ActiveRevision) -> list[Outcome]:
         """Prepare tasks ahead of the models, and finish tasks while the models go on.
 
         As many tasks as the models answer together stay in the thread of the caller.
@@ -98,10 +99,10 @@ class Predictions:
 
     # 1. A task -> a job for the models
 
-    def _prepared(self, asked: AskedTask) -> Job | Outcome:
+    def _prepared(self, asked: AskedTask) -> InferenceJob | Outcome:
         return self._attempt(asked, partial(self._prepare, asked))
 
-    def _prepare(self, asked: AskedTask) -> Job | Outcome:
+    def _prepare(self, asked: AskedTask) -> InferenceJob | Outcome:
         """Fetch the picture, read the prompts, join them with earlier ones, add what was learned."""
         if time.monotonic() >= asked.ask.until:
             self.watch.refused(NOT_REACHED)
@@ -118,12 +119,12 @@ class Predictions:
         preset = self.preset_interactive if request.interactive else self.preset_batch
         query = replace(request.query, separate=self.separate_regions, preset=preset)
         asked.room.take(picture.pixels.nbytes)
-        return Job(asked, picture, request, turn, query, started)
+        return InferenceJob(asked, picture, request, turn, query, started)
 
     # 2. Jobs -> what the models find: `Inference.infer`
     # 3. What the models found -> a prediction
 
-    def _finished(self, inferred: tuple[Job, Draw] | Outcome) -> Outcome:
+    def _finished(self, inferred: tuple[InferenceJob, Draw] | Outcome) -> Outcome:
         if not isinstance(inferred, tuple):
             return inferred
         job, draw = inferred
@@ -132,23 +133,23 @@ class Predictions:
         finally:
             job.asked.room.give(job.picture.pixels.nbytes)
 
-    def _finish(self, job: Job, draw: Draw) -> Outcome:
+    def _finish(self, job: InferenceJob, draw: Draw) -> Outcome:
         """Draw the masks, give them labels and ids, encode them, and remember the answer."""
         with self.watch.stage("draw"):
             answer = draw()
         answer = replace(answer, warnings=(*job.picture.notes, *answer.warnings))
         with self.watch.stage("encode"):
             if not job.request.interactive:
-                answer = accepted.without_doubles(answer, job.request, job.asked.task, job.config)
-            found = regions.named(answer, job.request, job.config)
-            items = regions.results(found, job.config, answer.warnings)
-        message = regions.message(answer, job.request)
+                answer = deduplicate.without_doubles(answer, job.request, job.asked.task, job.config)
+            found = results.named(answer, job.request, job.config)
+            items = results.results(found, job.config, answer.warnings)
+        message = results.message(answer, job.request)
         self._remember(job, answer, found, message)
         if job.request.interactive and job.config.status:
-            items.append(regions.status_item(message, job.config))
-        return regions.prediction(items, job.asked.in_force.version)
+            items.append(results.status_item(message, job.config))
+        return results.prediction(items, job.asked.in_force.version)
 
-    def _remember(self, job: Job, answer: Answer, found: Sequence[Region], message: str) -> None:
+    def _remember(self, job: InferenceJob, answer: Answer, found: Sequence[Region], message: str) -> None:
         """Tell the session, the offers, the metrics, the log and the page."""
         project, task = job.asked.ask.project, str(job.asked.id)
         if job.turn is not None:
@@ -157,7 +158,7 @@ class Predictions:
         self.watch.metrics.regions.inc(len(found))
         note(regions=len(found), **({"warning": "; ".join(answer.warnings)} if answer.warnings else {}))
         logger.debug("The answer: %s", message)  # which may quote what was typed
-        occasion = Occasion(project, task, time.monotonic() - job.started, message)
+        occasion = AnsweredTask(project, task, time.monotonic() - job.started, message)
         self.journal.record(entry_of(occasion, job.picture.pixels, job.request, answer))
 
     def _attempt(self, asked: AskedTask, step: Callable[[], R]) -> R | Outcome:
@@ -166,7 +167,7 @@ class Predictions:
             reached: R | Outcome = asked.scope.run(step)
         except Exception as error:  # the boundary of one task: the others get their answers
             reached = asked.scope.run(self._refuse, asked, error)
-        if not isinstance(reached, Job):
+        if not isinstance(reached, InferenceJob):
             asked.scope.close()
         return reached
 
@@ -178,9 +179,9 @@ class Predictions:
         if not (_interactive(ask.context) and ask.config.status):
             return trouble
         message = f"busy, click again: {trouble.message}" if trouble.kind in ("Busy", "Superseded") else trouble.message
-        return regions.prediction([regions.status_item(message, ask.config)], asked.in_force.version)
+        return results.prediction([results.status_item(message, ask.config)], asked.in_force.version)
 
-    def release(self, task: Any, ask: Ask) -> None:
+    def release(self, task: Any, ask: PredictRequest) -> None:
         """Forget what was asked about a task: the annotator has left it."""
         self.sessions.end(_place(task, ask))
 
@@ -192,7 +193,7 @@ class Predictions:
             return prompts.pre_annotation(ask.config), None
         return self.sessions.fuse(_place(task, ask), said, drafts.read(task, ask.config, size), size)
 
-    def _picture(self, task: Any, ask: Ask) -> Picture:
+    def _picture(self, task: Any, ask: PredictRequest) -> Picture:
         url = _address(task, ask.config)
         if not url:
             raise BadImage(f"The task has no picture under {ask.config.data_key!r}")
@@ -218,9 +219,9 @@ def _seen_size(context: object) -> tuple[int, int] | None:
     return None
 
 
-def _place(task: Any, ask: Ask) -> Place:
+def _place(task: Any, ask: PredictRequest) -> TaskKey:
     project, name = ask.project[:LONGEST_NAME], str(task_id(task))[:LONGEST_NAME]
-    return Place(ask.hostname, project, name, digest(_address(task, ask.config) or ""))
+    return TaskKey(ask.hostname, project, name, digest(_address(task, ask.config) or ""))
 
 
 def _address(task: Any, config: LabelConfig) -> str | None:

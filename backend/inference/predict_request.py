@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend import logs
-from backend.label_config import LabelConfig
-from backend.learning.teaching import InForce
-from backend.picture_room import PictureRoom
+from backend.inference.active_revision import ActiveRevision
+from backend.labelstudio.label_config import LabelConfig
+from backend.observability import logs
+from backend.observability.task_scope import TaskScope
 from backend.pictures.decoding import Picture
+from backend.pictures.picture_room import PictureRoom
 from backend.problems import Problem
 from backend.prompting.prompts import Request
 from backend.prompting.sessions import Turn
-from backend.task_scope import TaskScope
-from model.lane import TIMELESS, Priority
-from model.values import Query
+from model.runtime.scheduler import TIMELESS, Priority
+from model.types import Query
 
 Outcome = dict[str, Any] | Problem  # a prediction, or why there is none
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PredictRequest:
     """One call of Label Studio: its tasks, the prompt's context, the labelling config, the server's address.
 
     `project` is "<id>.<created unix>", as Label Studio names it; `until`, by the monotonic clock, is when nobody waits
@@ -45,8 +45,8 @@ class AskedTask:
     """
 
     task: Any
-    ask: Ask
-    in_force: InForce
+    ask: PredictRequest
+    in_force: ActiveRevision
     scope: TaskScope
     room: PictureRoom
 
@@ -62,7 +62,7 @@ class AskedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class InferenceJob:
     """What the models are asked about a task's picture; `query` is the request's, complete with the preset.
 
     `turn` is that of the session, where an annotator asks. `started` is by the monotonic clock.

@@ -8,17 +8,17 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.background import Worker
-from backend.corrections.values import Offer
-from backend.metrics import Metrics
+from backend.background import BackgroundWorker
+from backend.labelstudio.results import Region
+from backend.observability.metrics import Metrics
 from backend.problems import problem
 from backend.prompting.prompts import Request
-from backend.regions import Region
 from backend.store import offers
 from backend.store.database import Database
+from backend.webhooks.corrections import Offer
+from model.coco_rle import pack
 from model.errors import Unavailable
-from model.packed import pack
-from model.values import Mask
+from model.types import Mask
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Note:
         return self.project, Offer(self.region.id, self.task, self.region.label, self.phrase, mask, self.version)
 
 
-class Offering(Worker):
+class PredictionLog(BackgroundWorker):
     """Remembers offers in a thread of its own. Of too many that wait, the oldest are dropped and counted."""
 
     patient = True  # new offers do not bring a database back

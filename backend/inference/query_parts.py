@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backend.prompting.marks import Pointed
-from model.values import Answer, Finding, Query, Segment
+from model.types import Answer, Finding, Query, Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 
-from backend.idle import when_idle
-from backend.loading import Engine, Loader
+from backend.idle_work import when_idle
+from backend.inference.model_loader import EngineProtocol, ModelLoader
 from backend.problems import problem
-from model.lane import Lane, Priority
-from model.values import Box, Clause, Hint, Point, Query
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Box, Clause, Hint, Point, Query
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ LOADING_PATIENCE = 3600.0  # seconds until it is given up; weights may have to b
 GREY = np.full((512, 512, 3), 128, np.uint8)
 
 
-def rehearse(lane: Lane, loader: Loader, device: Callable[[], str], preset: str) -> None:
+def rehearse(lane: Scheduler, loader: ModelLoader, device: Callable[[], str], preset: str) -> None:
     """Once the models are loaded, ask them a text, a click and a box of an empty picture, whenever nobody else asks.
 
-    On a card passes are recorded when the first question of their kind comes (model/adapters/recorder.py). `device`
+    On a card passes are recorded when the first question of their kind comes (model/runtime/cuda_graphs.py). `device`
     names what the models run on, once they are loaded. Nobody is told where it fails.
     """
     try:
@@ -35,13 +35,13 @@ def rehearse(lane: Lane, loader: Loader, device: Callable[[], str], preset: str)
         logger.info("rehearsal: %s", problem(error).message)
 
 
-def _ask_all(lane: Lane, engine: Engine, queries: Sequence[Query]) -> None:
+def _ask_all(lane: Scheduler, engine: EngineProtocol, queries: Sequence[Query]) -> None:
     began = time.monotonic()
     if all(when_idle(lane, partial(_ask, lane, engine, query)) for query in queries):
         logger.info("A text, a click and a box were rehearsed in %.1f s", time.monotonic() - began)
 
 
-def _ask(lane: Lane, engine: Engine, query: Query) -> None:
+def _ask(lane: Scheduler, engine: EngineProtocol, query: Query) -> None:
     give_way = partial(lane.give_way, Priority.PREFETCH)
     lane.run(lambda: engine.segment(GREY, query, give_way), Priority.PREFETCH)
 

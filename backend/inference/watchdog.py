@@ -6,21 +6,21 @@ import logging
 
 from prometheus_client import Counter
 
-from backend.background import Worker
-from model.lane import Lane
+from backend.background import BackgroundWorker
+from model.runtime.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks; ours
 
 
-class Watchdog(Worker):
+class Watchdog(BackgroundWorker):
     """Looks after the lane in a thread of its own: a job that hangs is logged once, and nobody waits behind it.
 
     It ends nothing: /health says what is wrong, and whoever watches that may start the server again.
     """
 
-    def __init__(self, lane: Lane, stalls: Counter) -> None:
+    def __init__(self, lane: Scheduler, stalls: Counter) -> None:
         super().__init__("watchdog")
         self._lane, self._stalls = lane, stalls
         self._told = False

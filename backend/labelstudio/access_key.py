@@ -8,7 +8,7 @@ import time
 import requests
 
 from backend import certificates
-from backend.pictures.urls import shown
+from backend.pictures.network.urls import shown
 from model.errors import BadImage
 
 ACCESS_SECONDS = 240.0  # an access token lives for 300

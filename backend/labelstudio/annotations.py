@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend import bitmask, rle
-from backend.corrections.values import Annotation, Correction
-from backend.label_config import LabelConfig
+from backend.labelstudio import bitmask, brush_rle
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.hints import Item, id_of, value_of
 from backend.prompting.marks import labels_of
+from backend.webhooks.corrections import Annotation, Correction
+from model.coco_rle import pack
 from model.errors import BadQuery
-from model.packed import pack
-from model.values import Mask
+from model.types import Mask
 
 MOST_TEXTS, LONGEST_TEXT = 50, 1000  # of one annotation, the newest; characters
 LONGEST_NAME = 100  # characters of a label, a user or an origin
@@ -21,14 +21,14 @@ LARGEST_ID = 2**63 - 1  # that a database holds
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AnnotationReading:
     """An annotation, and in words what of it could not be read: one line for each mask that was lost."""
 
     annotation: Annotation
     troubles: tuple[str, ...] = ()
 
 
-def read_annotation(entry: Mapping[str, object], task: Mapping[str, object], config: LabelConfig) -> Reading:
+def read_annotation(entry: Mapping[str, object], task: Mapping[str, object], config: LabelConfig) -> AnnotationReading:
     """Read one annotation with its task, both as JSON says them; times may be datetimes, as the SDK has them.
 
     A mask that cannot be read, or that is not of the size that its item states, is lost alone. Raises BadQuery where
@@ -53,7 +53,7 @@ def read_annotation(entry: Mapping[str, object], task: Mapping[str, object], con
         corrections=corrections,
         complete=not troubles,
     )
-    return Reading(annotation, tuple(f"annotation {number}, {trouble}" for trouble in troubles))
+    return AnnotationReading(annotation, tuple(f"annotation {number}, {trouble}" for trouble in troubles))
 
 
 def id_number(value: object, what: str) -> int:
@@ -170,7 +170,7 @@ def _label(family: Sequence[Item], config: LabelConfig) -> str | None:
 def _mask(item: Item) -> Mask:
     value, size = value_of(item), _size(item)
     if isinstance(value.get("rle"), list | bytes):
-        return rle.decode(value["rle"], size)
+        return brush_rle.decode(value["rle"], size)
     return bitmask.decode(str(value.get("imageDataURL")), size)
 
 

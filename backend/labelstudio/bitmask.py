@@ -14,9 +14,9 @@ import zlib
 import numpy as np
 from PIL import Image as Picture
 
-from backend import png
+from backend.pictures.formats import png
 from model.errors import BadQuery
-from model.values import Mask
+from model.types import Mask
 
 PREFIX = "data:image/png;base64,"
 PALETTE = 3  # colour type

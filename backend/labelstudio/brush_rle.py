@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import BadQuery
-from model.values import Mask
+from model.types import Mask
 
 CHANNELS = 4  # red, green, blue, alpha; the editor draws by alpha
 FOREGROUND = 255

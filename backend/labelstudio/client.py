@@ -11,9 +11,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from backend import certificates
-from backend.corrections.recording import project_key
-from backend.pictures.urls import shown
+from backend.pictures.network.urls import shown
 from backend.store.projects import Project
+from backend.webhooks.receive import project_key
 from model.errors import Misconfigured, Unavailable
 
 PAGE = 50  # tasks in one answer, which hold all their masks
@@ -30,7 +30,7 @@ class Description:
     tasks: int = 0
 
 
-class Studio:
+class LabelStudioClient:
     """A Label Studio server. Its key goes to `url` alone, and follows no redirect.
 
     Every method raises Misconfigured for what the operator has to change, and Unavailable where the server does not

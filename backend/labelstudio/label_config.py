@@ -10,9 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from backend.bounds import check_config
-from backend.label_index import LabelIndex, index_of
-from backend.label_names import name_key, spoken_names
+from backend.labelstudio.label_index import LabelIndex, index_of
+from backend.labelstudio.label_names import name_key, spoken_names
+from backend.labelstudio.size_limits import check_config
 from model.errors import Misconfigured
 
 MASK_TAGS = ("brushlabels", "brush", "bitmasklabels", "bitmask")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from backend.label_names import name_key, without_article
+from backend.labelstudio.label_names import name_key, without_article
 from model.text.normalize import clean
 
 if TYPE_CHECKING:
-    from backend.label_config import Label
+    from backend.labelstudio.label_config import Label
 
 MARKS_BESIDE = 8  # characters; an article before a name and marks after it may make a text longer than the name
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
-from backend import bitmask, rle
-from backend.label_config import STATUS, LabelConfig
+from backend.labelstudio import bitmask, brush_rle
+from backend.labelstudio.label_config import STATUS, LabelConfig
 from backend.prompting.prompts import Request
 from model.errors import Misconfigured
 from model.geometry import iou
 from model.text.normalize import spoken
-from model.values import Answer, Mask, Phrase, Segment
+from model.types import Answer, Mask, Phrase, Segment
 
 Item = dict[str, Any]
 
@@ -153,7 +153,7 @@ def _items(region: Region, config: LabelConfig) -> list[Item]:
 def _geometry(mask: Mask, config: LabelConfig) -> Item:
     if config.mask.as_bitmask:
         return {"imageDataURL": bitmask.encode(mask)}
-    return {"format": "rle", "rle": rle.encode(mask)}
+    return {"format": "rle", "rle": brush_rle.encode(mask)}
 
 
 def _own_labels(label: str | None, config: LabelConfig) -> list[str]:

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from backend import label_config
-from backend.corrections.values import Annotation, Offer
-from backend.learning.codec import decode
-from backend.learning.gathering import Fetch, examples
-from backend.naming import same_models
-from backend.store import facts, offers, projects, revisions
-from backend.store.facts import Basis
+from backend.inference.model_version import same_models
+from backend.labelstudio import label_config
+from backend.learning.gather import Fetch, examples
+from backend.learning.lesson_codec import decode
+from backend.store import annotation_rows, offers, projects, revisions
+from backend.store.annotation_rows import Basis
 from backend.store.projects import Project
 from backend.store.revisions import Revision
 from backend.store.tables import runs
-from model.learning.examples import Curriculum
-from model.values import Lesson
+from backend.webhooks.corrections import Annotation, Offer
+from model.learning.dataset.learning_examples import Curriculum
+from model.types import Lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Grounds:
 
 def grounds(connection: Connection, key: str, terms: Terms) -> Grounds | None:
     """The grounds as one transaction sees them; None where nobody annotated anything."""
-    project, stored = projects.find(connection, key), facts.annotations(connection, key)
+    project, stored = projects.find(connection, key), annotation_rows.annotations(connection, key)
     if project is None or not stored:
         return None
     regions = [correction.region for annotation in stored for correction in annotation.corrections]
@@ -81,7 +81,7 @@ def grounds(connection: Connection, key: str, terms: Terms) -> Grounds | None:
         annotations=stored,
         offers=offers.offers(connection, key, regions),
         revision=revisions.in_force(connection, key),
-        basis=_named(facts.basis(connection, key), project, terms),
+        basis=_named(annotation_rows.basis(connection, key), project, terms),
         terms=terms,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from model.values import Lesson
+from model.types import Lesson
 
 Lessons = Mapping[str, Lesson]  # by label
 

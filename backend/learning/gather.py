@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from backend.corrections.values import Annotation, Correction, Offer
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.texts import MAX_WORDS, clauses_of
-from model.learning.examples import Example, Opinion
-from model.packed import overlap
-from model.values import Image
+from backend.webhooks.corrections import Annotation, Correction, Offer
+from model.coco_rle import overlap
+from model.learning.dataset.learning_examples import LearningExample, Opinion
+from model.types import Image
 
 GROUND_TRUTH_WEIGHT = 3.0  # of one annotator against others; ours
 SAME_OBJECT = 0.5  # intersection over union at which a mask still is what was offered; ours
@@ -21,7 +21,7 @@ Offers = Mapping[str, Offer]  # by region
 
 def examples(
     annotations: Iterable[Annotation], offers: Offers, config: LabelConfig, fetch: Fetch
-) -> tuple[Example, ...]:
+) -> tuple[LearningExample, ...]:
     """One example for each task that somebody annotated, in the order of their ids.
 
     A skipped task is no evidence. An annotation with a mask that could not be read is left out as a whole: the mask
@@ -64,11 +64,11 @@ def _last_words(annotations: Sequence[Annotation]) -> dict[str, Annotation]:
     return {f"imported {each.id}" if each.imported else each.user: each for each in ordered}
 
 
-def _example(said: Mapping[str, Annotation], offers: Offers, config: LabelConfig, fetch: Fetch) -> Example:
+def _example(said: Mapping[str, Annotation], offers: Offers, config: LabelConfig, fetch: Fetch) -> LearningExample:
     newest = max(said.values(), key=lambda each: (each.updated, each.id))  # its address of the picture is the last one
     opinions = [opinion for name, each in said.items() for opinion in _opinions(name, each, offers, config)]
     weights = {name: GROUND_TRUTH_WEIGHT if each.ground_truth else 1.0 for name, each in said.items()}
-    return Example(str(newest.task), partial(fetch, newest), tuple(opinions), weights)
+    return LearningExample(str(newest.task), partial(fetch, newest), tuple(opinions), weights)
 
 
 def _opinions(annotator: str, annotation: Annotation, offers: Offers, config: LabelConfig) -> list[Opinion]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 
-from backend.learning.aside import Aside
+from backend.learning.yielding import Aside
 from backend.store import runs
 from backend.store.database import Database
 from backend.store.runs import LostLease, Run

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from model.errors import Misconfigured
-from model.values import Lesson
+from model.types import Lesson
 
 FORMAT = 1
 HEAD = "lessons"  # the array that holds the JSON: safetensors has room for texts, but gives them back from files only

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from backend import label_config
-from backend.learning.codec import decode
-from backend.learning.gathering import pictures_of
-from backend.store import facts, projects, revisions
+from backend.labelstudio import label_config
+from backend.learning.gather import pictures_of
+from backend.learning.lesson_codec import decode
+from backend.store import annotation_rows, projects, revisions
 from model.errors import Misconfigured
-from model.learning.examples import LEAST_PICTURES, needed
+from model.learning.dataset.learning_examples import LEAST_PICTURES, needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def progress(connection: Connection, project: str) -> Progress:
     number, lessons = (0, b"") if chosen is None else (chosen.number, chosen.lessons)
     pinned = revisions.pinned(connection, project)
     return Progress(
-        facts.basis(connection, project).count, number, _labels(lessons), missing(connection, project), pinned
+        annotation_rows.basis(connection, project).count, number, _labels(lessons), missing(connection, project), pinned
     )
 
 
@@ -70,7 +70,9 @@ def missing(connection: Connection, project: str) -> Mapping[str, int]:
         config = label_config.read(known.label_config if known else "")
     except Misconfigured:  # the page and /setup say what is wrong with it
         return {}
-    counts = Counter(label for labels in pictures_of(facts.labelled(connection, project), config) for label in labels)
+    counts = Counter(
+        label for labels in pictures_of(annotation_rows.labelled(connection, project), config) for label in labels
+    )
     short = {label.value: LEAST_PICTURES - counts[label.value] for label in config.foreground}
     return {label: count for label, count in short.items() if count > 0}
 

@@ -27,7 +27,7 @@ class LabelFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class HeldOutPicture:
     """A held-out picture with the masks of annotators, before and after, as data URIs, and the scores of the last two.
 
     `picture` is the task's id.
@@ -41,20 +41,20 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RevisionFigures:
     """All labels together, each label, and pictures; `pictures` counts those that were learned from."""
 
     pictures: int
     before: float
     after: float
     labels: tuple[LabelFigures, ...]
-    scenes: tuple[Scene, ...]
+    scenes: tuple[HeldOutPicture, ...]
 
 
-def read(figures: Mapping[str, Any]) -> Figures:
+def read(figures: Mapping[str, Any]) -> RevisionFigures:
     """The figures as values."""
     overall, labels, scenes = figures["overall"], figures["labels"], figures["pictures"]
-    return Figures(
+    return RevisionFigures(
         pictures=figures["used"],
         before=overall["before"],
         after=overall["after"],
@@ -73,7 +73,7 @@ def _label(name: str, label: Mapping[str, Any]) -> LabelFigures:
     return LabelFigures(name, *counts, label["adopted"], tuple(label["changes"]))
 
 
-def _scene(scene: Mapping[str, Any]) -> Scene:
+def _scene(scene: Mapping[str, Any]) -> HeldOutPicture:
     images = {name: JPEG + scene["images"][name] for name in ("annotators", "before", "after")}
     before, after = scene["scores"]
-    return Scene(scene["picture"], scene["label"], before, after, images)
+    return HeldOutPicture(scene["picture"], scene["label"], before, after, images)

@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from backend.corrections.values import Annotation
-from backend.figures import score
-from backend.learning.aside import Aside
-from backend.learning.codec import Learned, encode
-from backend.learning.grounds import Grounds, Terms, grounds, is_learned
-from backend.learning.holding import Holding, Steps
-from backend.learning.occasions import Occasion
+from backend.inference.model_loader import ModelLoader
+from backend.learning.dataset import Grounds, Terms, grounds, is_learned
+from backend.learning.lease import Holding, Steps
+from backend.learning.lesson_codec import Learned, encode
 from backend.learning.progress import progress
-from backend.loading import Loader
-from backend.metrics import Metrics
+from backend.learning.revision_figures import score
+from backend.learning.triggers import LearningTrigger
+from backend.learning.yielding import Aside
+from backend.observability.metrics import Metrics
 from backend.pictures.images import Images
 from backend.store import revisions, runs
 from backend.store.database import Database
 from backend.store.revisions import Draft, StaleParent
 from backend.store.runs import Run
+from backend.webhooks.corrections import Annotation
 from model.errors import Unavailable
-from model.lane import Lane, Priority
-from model.learning.examples import Curriculum
-from model.values import Image
+from model.learning.dataset.learning_examples import Curriculum
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Image
 
 if TYPE_CHECKING:
-    from model.learning.learn import Verdict  # torch comes with it
+    from model.learning.learn import LearningVerdict  # torch comes with it
 
 logger = logging.getLogger(__name__)
 
@@ -38,24 +38,24 @@ LEASE = 60.0  # seconds until another process takes over what this one does not 
 LOADING_PATIENCE = 600.0  # seconds that learning waits for the models
 
 GiveWay = Callable[[], None]
-Learn = Callable[[Any, Curriculum, Steps, GiveWay], "Verdict"]
+Learn = Callable[[Any, Curriculum, Steps, GiveWay], "LearningVerdict"]
 Outcome = Literal["adopted", "kept", "idle"]  # idle: there was nothing new, or nothing may be learned
 
 
 @dataclass(frozen=True, slots=True)
-class School:
+class LearningRun:
     """What learning works with. `learn` is that of model/learning/learn.py; `lease` is in seconds."""
 
     database: Database
-    lane: Lane
-    loader: Loader
+    lane: Scheduler
+    loader: ModelLoader
     images: Images
     metrics: Metrics
     learn: Learn
     terms: Terms
     lease: float = LEASE
 
-    def teach(self, occasion: Occasion, owner: str) -> Outcome:
+    def teach(self, occasion: LearningTrigger, owner: str) -> Outcome:
         """Learn from a project, for an owner whom no other process and no other life of this one shares.
 
         Somebody else's run is left alone, and what was judged already is not judged again. Raises whatever failed;
@@ -113,7 +113,7 @@ class School:
         load = partial(self.images.load, annotation.picture)
         return aside.do(partial(load, task_id=annotation.task, hostname=found.project.hostname))
 
-    def _concluded(self, run: Run, verdict: Verdict, occasion: Occasion) -> int | None:
+    def _concluded(self, run: Run, verdict: LearningVerdict, occasion: LearningTrigger) -> int | None:
         """Keep the verdict and put what was learned in force, both or neither; the number of the new revision."""
         number = None
         with self.database.writing() as connection:
@@ -121,7 +121,7 @@ class School:
                 lessons = encode(Learned(self.terms.models, verdict.lessons))
                 draft = Draft(occasion.cause, verdict.figures, lessons)
                 number = revisions.adopt(connection, run.project, draft, run.parent)
-            runs.finish(connection, run, runs.Verdict(number, verdict.figures, verdict.reason))
+            runs.finish(connection, run, runs.RunVerdict(number, verdict.figures, verdict.reason))
         self._tell(run.project, "nothing is changed" if number is None else _gains(verdict.figures))
         logger.debug("The reason: %s", verdict.reason)  # which may quote what was typed; the project's page has it, too
         return number

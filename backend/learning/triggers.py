@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from backend.store import revisions
-from backend.store.clock import now
+from backend.store.connection.clock import now
 from backend.store.runs import holds
 from backend.store.tables import annotations as live
 from backend.store.tables import runs
@@ -18,14 +18,14 @@ MOST_LEASES = 30  # that a run waits which was interrupted again and again
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class LearningTrigger:
     """A project that is to be learned from, and why."""
 
     project: str
     cause: str
 
 
-def occasions(connection: Connection, every: int, lease_seconds: float) -> tuple[Occasion, ...]:
+def occasions(connection: Connection, every: int, lease_seconds: float) -> tuple[LearningTrigger, ...]:
     """The projects with `every` new annotations (0: never), and those with a run that nobody works on any more.
 
     A project that is pinned has none.
@@ -34,22 +34,22 @@ def occasions(connection: Connection, every: int, lease_seconds: float) -> tuple
     return tuple(each for each in found if not revisions.pinned(connection, each.project))
 
 
-def _interrupted(connection: Connection, lease_seconds: float) -> Iterator[Occasion]:
+def _interrupted(connection: Connection, lease_seconds: float) -> Iterator[LearningTrigger]:
     """Runs whose lease is over. Each interruption makes the next one wait longer: it may be learning that kills us."""
     moment = now(connection)
     for run in connection.execute(select(runs).where(runs.c.finished.is_(None))).all():
         rest = timedelta(seconds=lease_seconds * min(run.attempt - 1, MOST_LEASES))
         rested = run.expires + rest < moment or run.expires > moment  # that is, the clock was set back
         if rested and not holds(run.expires, moment, lease_seconds):
-            yield Occasion(run.project, "a run was interrupted")
+            yield LearningTrigger(run.project, "a run was interrupted")
 
 
-def _grown(connection: Connection, every: int) -> Iterator[Occasion]:
+def _grown(connection: Connection, every: int) -> Iterator[LearningTrigger]:
     counts = select(live.c.project, func.count()).group_by(live.c.project)
     for project, count in connection.execute(counts).all():
         new = _new(connection, project, count)
         if new >= every:
-            yield Occasion(project, f"{new} new annotations")
+            yield LearningTrigger(project, f"{new} new annotations")
 
 
 def _new(connection: Connection, project: str, count: int) -> int:

@@ -9,9 +9,9 @@ import time
 import uuid
 from collections.abc import Callable
 
-from backend.background import Worker
-from backend.learning.occasions import Occasion, occasions
-from backend.learning.school import School
+from backend.background import BackgroundWorker
+from backend.learning.run import LearningRun
+from backend.learning.triggers import LearningTrigger, occasions
 from backend.page.journal import Journal
 from backend.problems import problem
 from backend.store import projects
@@ -29,7 +29,7 @@ ASKED = "Start Training"
 Sync = Callable[[str], object]  # reads a project again through Label Studio's API
 
 
-class Learner(Worker):
+class LearningWorker(BackgroundWorker):
     """Learns from one project after the other. What fails is told and tried again later; nothing else stops for it.
 
     Learning that is under way at the end ends where the lane is stopped; a project that is just read again, and models
@@ -38,19 +38,19 @@ class Learner(Worker):
 
     ending = 8.0  # ours
 
-    def __init__(self, school: School, journal: Journal, every: int, sync: Sync | None = None) -> None:
+    def __init__(self, school: LearningRun, journal: Journal, every: int, sync: Sync | None = None) -> None:
         """`every`: new annotations after which a project is learned from by itself; 0: only where somebody asks."""
         super().__init__("learner")
         self._school, self._journal, self._every, self._sync = school, journal, every, sync
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
-        self._asked: dict[str, Occasion] = {}  # in order, each project once
+        self._asked: dict[str, LearningTrigger] = {}  # in order, each project once
         self._rests: dict[str, tuple[float, float]] = {}  # by project: until when, and for how long
         self._missed, self._told_away = False, ""  # whether the database was away in this round; what was logged of it
         self._synced = False
 
     def start_training(self, project: str) -> None:
         """Have a project learned from, as somebody asked for it; comes back at once."""
-        self._asked[project] = Occasion(project, ASKED)
+        self._asked[project] = LearningTrigger(project, ASKED)
         self.wake()
 
     def turn(self) -> float:
@@ -70,7 +70,7 @@ class Learner(Worker):
         if not self._missed:
             self._told_away = ""
 
-    def _due(self) -> list[Occasion]:
+    def _due(self) -> list[LearningTrigger]:
         """What is due by itself, without projects that rest."""
         try:
             with self._school.database.reading() as connection:
@@ -84,7 +84,7 @@ class Learner(Worker):
         now = time.monotonic()
         return [each for each in due if self._rests.get(each.project, (now, 0.0))[0] <= now]
 
-    def _attempt(self, occasion: Occasion) -> None:
+    def _attempt(self, occasion: LearningTrigger) -> None:
         """Learn, and tell what became of it."""
         outcome = "failed"
         try:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
-from backend import logs
-from backend.metrics import Metrics
+from backend.observability import logs
+from backend.observability.metrics import Metrics
+from backend.observability.task_scope import TaskScope
+from backend.observability.tracing import Spans
 from backend.problems import Problem
-from backend.task_scope import TaskScope
-from backend.tracing import Spans
 from model.errors import BadQuery
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _task: ContextVar[dict[str, Any] | None] = ContextVar("task", default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Instrument:
     """Times what the server does; `spans` are where traces go."""
 
     metrics: Metrics
@@ -133,7 +133,7 @@ class Watch:
         """Its line of the log; what went wrong is told louder."""
         outcome = "refused" if "kind" in told else "answered"
         loud = logging.WARNING if told.keys() & {"kind", "warning"} else level
-        logger.log(loud, logs.Told(f"{what} {outcome}", {**logs.fields(), **told}))
+        logger.log(loud, logs.LogMessage(f"{what} {outcome}", {**logs.fields(), **told}))
 
 
 def note(**told: str | float) -> None:

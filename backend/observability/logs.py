@@ -90,7 +90,7 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogMessage:
     """A message with fields, to be logged in place of a text; who formats lines otherwise than we do sees them, too."""
 
     what: str
@@ -101,7 +101,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """What a record says, secrets cut out; `traceback` is an exception's, empty without one."""
 
     time: str  # ISO 8601, UTC
@@ -115,14 +115,14 @@ class _Lines(logging.Formatter):
         super().__init__()
         self._secrets = secrets
 
-    def line(self, record: logging.LogRecord) -> Line:
+    def line(self, record: logging.LogRecord) -> LogLine:
         """What a record says, with what is known of the request."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        told = record.msg if isinstance(record.msg, Told) else Told(record.getMessage(), {})
+        told = record.msg if isinstance(record.msg, LogMessage) else LogMessage(record.getMessage(), {})
         given = {**fields(), **told.fields}
         safe = {name: self._safe(value) if isinstance(value, str) else value for name, value in given.items()}
         traceback = self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
-        return Line(time, self._safe(told.what), safe, self._safe(traceback))
+        return LogLine(time, self._safe(told.what), safe, self._safe(traceback))
 
     def _safe(self, text: str) -> str:
         for secret in self._secrets:

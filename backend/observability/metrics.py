@@ -19,11 +19,11 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from backend import __version__
-from backend.corrections.actions import ACTIONS
-from backend.loading import Loader
+from backend.inference.model_loader import ModelLoader
 from backend.pictures.picture_cache import PictureCache
 from backend.problems import STATUSES as STATUSES_OF
-from model.lane import Lane
+from backend.webhooks.actions import ACTIONS
+from model.runtime.scheduler import Scheduler
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 100.0)
 MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)  # in seconds
@@ -101,8 +101,8 @@ def _begin(metric: Counter | Histogram, *labels: Sequence[str]) -> None:
 class State:
     """What the parts of a server know themselves; they are asked when Prometheus asks."""
 
-    lane: Lane
-    loader: Loader
+    lane: Scheduler
+    loader: ModelLoader
     pictures: PictureCache
     version: str  # of the models
 

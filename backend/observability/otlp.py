@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from backend import __version__
-from backend.tracing import Spans
+from backend.observability.tracing import Spans
 
 logger = logging.getLogger(__name__)
 

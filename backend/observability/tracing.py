@@ -34,6 +34,6 @@ def connected() -> Spans:
     """Traces by OpenTelemetry where the environment names an endpoint for them."""
     if not any(os.environ.get(name) for name in ENDPOINTS):
         return Spans()
-    from backend.telemetry import Traced  # its libraries cost a third of a second and nobody else needs them
+    from backend.observability.otlp import Traced  # its libraries cost a third of a second and nobody else needs them
 
     return Traced()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from xml.etree.ElementTree import Element
 
-from backend import label_config
-from backend.label_config import LabelConfig
+from backend.labelstudio import label_config
+from backend.labelstudio.label_config import LabelConfig
 
 Controls = list[Element]
 

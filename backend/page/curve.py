@@ -12,7 +12,7 @@ MOST_LABELS = 8  # below the axis; more would run into each other
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class CurvePoint:
     """One candidate that was judged: its score and that of what was in force, in 0..1, on the same `pictures`.
 
     `number`: the revision that it became; None where it was not adopted.
@@ -30,7 +30,7 @@ class Dot:
 
     x: float
     y: float
-    trial: Trial
+    trial: CurvePoint
     label: str
 
 
@@ -47,7 +47,7 @@ class Curve:
     right: int = WIDTH - RIGHT
 
 
-def curve(trials: Sequence[Trial]) -> Curve:
+def curve(trials: Sequence[CurvePoint]) -> Curve:
     """The plot of trials, the oldest first; they stand side by side at equal distances."""
     places = [LEFT + (WIDTH - LEFT - RIGHT) * (index + 0.5) / len(trials) for index in range(len(trials))]
     corners = [corner for x, trial in zip(places, trials, strict=True) for corner in _corners(x, trial)]
@@ -60,7 +60,7 @@ def curve(trials: Sequence[Trial]) -> Curve:
     return Curve(line, tuple(dots), tuple((value, _height(value)) for value in GRID))
 
 
-def _corners(x: float, trial: Trial) -> list[tuple[float, float]]:
+def _corners(x: float, trial: CurvePoint) -> list[tuple[float, float]]:
     """An adopted candidate lifts the line to its own score; any other leaves it where it is."""
     before = (x, _height(trial.before))
     return [before] if trial.number is None else [before, (x, _height(trial.after))]

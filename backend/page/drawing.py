@@ -9,32 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image as Pictures
 
-from backend.page.sketch import HIGHEST, Sketch
-from model.values import Image
+from backend.page.thumbnail import HIGHEST, Thumbnail
+from model.types import Image
 
 BLEND = 0.65  # share of a map's colours over the picture
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class RequestPanel:
     """One picture of a request: its name in the address, and what it shows."""
 
     name: str
     title: str
 
 
-def panels(sketch: Sketch) -> Iterator[Panel]:
+def panels(sketch: Thumbnail) -> Iterator[RequestPanel]:
     """All pictures of a request, in the order in which things happened."""
     pointed = bool(sketch.prompts)
-    yield Panel("asked", "points and boxes" if pointed else "picture")
+    yield RequestPanel("asked", "points and boxes" if pointed else "picture")
     for number, each in enumerate(sketch.maps):
-        yield Panel(f"map-{number}", each.title)
+        yield RequestPanel(f"map-{number}", each.title)
     if sketch.masks:
         more = f", {sketch.left_out} more not shown" if sketch.left_out else ""
-        yield Panel("answer", f"answer{more}")
+        yield RequestPanel("answer", f"answer{more}")
 
 
-def draw(sketch: Sketch, name: str) -> bytes:
+def draw(sketch: Thumbnail, name: str) -> bytes:
     """The picture called `name` as a PNG file. Raises KeyError where a request has no such picture."""
     if name not in [panel.name for panel in panels(sketch)]:
         raise KeyError(name)
@@ -43,8 +43,8 @@ def draw(sketch: Sketch, name: str) -> bytes:
     return stream.getvalue()
 
 
-def _drawn(sketch: Sketch, name: str) -> Image:
-    from model.overlay import heat, marked, overlay  # OpenCV comes with it: a tenth of a second
+def _drawn(sketch: Thumbnail, name: str) -> Image:
+    from model.visualize import heat, marked, overlay  # OpenCV comes with it: a tenth of a second
 
     picture = np.array(Pictures.open(io.BytesIO(sketch.picture)).convert("RGB"))
     if name == "asked":

@@ -7,11 +7,11 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
 
-from backend.page.sketch import Sketch, sketch_of
+from backend.page.thumbnail import Thumbnail, sketch_of
 from backend.problems import Problem
 from backend.prompting.prompts import Request
 from model.errors import Superseded
-from model.values import Answer, Clause, Image
+from model.types import Answer, Clause, Image
 
 REQUESTS, FAILURES, PROJECTS = 30, 20, 50
 SKETCH_BYTES = 8_000_000  # of all sketches together
@@ -19,7 +19,7 @@ LONGEST = 300  # characters of a text that came from outside
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class AnsweredTask:
     """One answered task: whose it is, how many seconds the answer took, and the message for the annotator."""
 
     project: str
@@ -36,13 +36,13 @@ class Entry:
     in seconds since 1970.
     """
 
-    occasion: Occasion
+    occasion: AnsweredTask
     interactive: bool
     text: str
     points: int
     boxes: int
     strokes: int
-    sketch: Sketch
+    sketch: Thumbnail
     when: float = field(default_factory=time.time)
     number: int = 0
 
@@ -59,7 +59,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class ConnectedProject:
     """A project that was connected: its id, its server, and what its labelling config could do better.
 
     `asked` is what a pre-annotation looks for; whether the models can read all of it they say once they are loaded.
@@ -72,12 +72,12 @@ class Project:
     when: float = field(default_factory=time.time)
 
 
-def entry_of(occasion: Occasion, image: Image, request: Request, answer: Answer) -> Entry:
+def entry_of(occasion: AnsweredTask, image: Image, request: Request, answer: Answer) -> Entry:
     """An entry about the answer to a request on a picture (H, W, 3); the picture itself is not kept."""
     project, task, message = (readable(text) for text in (occasion.project, occasion.task, occasion.message))
     hints = [thing.hint for thing in request.pointed]
     return Entry(
-        Occasion(project, task, occasion.seconds, message),
+        AnsweredTask(project, task, occasion.seconds, message),
         interactive=request.interactive,
         text=readable("; ".join(clause.text for clause in request.clauses)),
         points=sum(len(hint.points) for hint in hints),
@@ -100,7 +100,7 @@ class Journal:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=REQUESTS)
         self._failures: deque[Failure] = deque(maxlen=FAILURES)
-        self._projects: OrderedDict[str, Project] = OrderedDict()
+        self._projects: OrderedDict[str, ConnectedProject] = OrderedDict()
         self._last = last
 
     def record(self, entry: Entry) -> None:
@@ -123,7 +123,7 @@ class Journal:
                 failure = replace(failure, times=last.times + 1)
             self._failures.append(failure)
 
-    def see(self, project: Project) -> None:
+    def see(self, project: ConnectedProject) -> None:
         """Keep what was found about a project, in place of what was known of it before."""
         project = replace(project, project=readable(project.project), hostname=readable(project.hostname))
         with self._lock:
@@ -145,7 +145,7 @@ class Journal:
             return list(reversed(self._failures))
 
     @property
-    def projects(self) -> list[Project]:
+    def projects(self) -> list[ConnectedProject]:
         """The one that was seen last first."""
         with self._lock:
             return list(reversed(self._projects.values()))

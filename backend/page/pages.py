@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, make_response, render_template, request
 
-from backend import __version__, configs
-from backend.loading import Loader
+from backend import __version__
+from backend.inference.model_loader import ModelLoader
+from backend.labelstudio import configs
 from backend.page.drawing import draw, panels
 from backend.page.journal import Journal
 from backend.page.remedies import remedy
@@ -43,12 +44,12 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerFacts:
     """What the page tells of the server itself. `models` are names by what they do; `waiting` counts predictions."""
 
     model_version: str
     models: Mapping[str, str]
-    loader: Loader
+    loader: ModelLoader
     device: Callable[[], str]
     waiting: Callable[[], int]
 
@@ -62,7 +63,7 @@ class Pages:
     """The page and its pictures."""
 
     def __init__(
-        self, server: Server, journal: Journal, health: Callable[[], Response], listed: Callable[[], Listed]
+        self, server: ServerFacts, journal: Journal, health: Callable[[], Response], listed: Callable[[], Listed]
     ) -> None:
         self._server = server
         self._journal = journal

@@ -8,15 +8,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from backend.figures import Figures, LabelFigures, Scene, read
-from backend.learning.codec import decode
+from backend.inference.model_version import same_models
+from backend.learning.describe import Lessons, lesson_lines
+from backend.learning.lesson_codec import decode
+from backend.learning.manage import identifier
 from backend.learning.progress import progress
-from backend.lesson_words import Lessons, lesson_lines
-from backend.managing import identifier
-from backend.naming import same_models
-from backend.page.curve import Curve, Trial, curve
-from backend.store import facts, revisions, runs
-from backend.store.clock import now
+from backend.learning.revision_figures import HeldOutPicture, LabelFigures, RevisionFigures, read
+from backend.page.curve import Curve, CurvePoint, curve
+from backend.store import annotation_rows, revisions, runs
+from backend.store.connection.clock import now
 from backend.store.projects import Project
 from backend.store.revisions import Revision
 from backend.store.runs import Judged, Run
@@ -68,7 +68,7 @@ class ProjectView:
     missing: tuple[str, ...]
     curve: Curve | None
     labels: tuple[LabelRow, ...]
-    scenes: tuple[Scene, ...]
+    scenes: tuple[HeldOutPicture, ...]
     revisions: tuple[RevisionRow, ...]
 
 
@@ -87,7 +87,7 @@ def view(connection: Connection, project: Project, models: str) -> ProjectView:
         number=number,
         pinned=pinned,
         trouble=trouble,
-        annotations=facts.basis(connection, project.key).count,
+        annotations=annotation_rows.basis(connection, project.key).count,
         last_event=_seconds(project.last_webhook),
         last_sync=_seconds(project.last_sync),
         doing=_doing(runs.current(connection, project.key), pinned, now(connection)),
@@ -110,7 +110,7 @@ def _doing(run: Run | None, pinned: bool, moment: datetime) -> str:
 def _curve(judged: Sequence[Judged]) -> Curve | None:
     """The curve of the runs that had pictures to be judged on."""
     told = [(read(each.verdict.figures), each.verdict.revision) for each in judged[-MOST_TRIALS:]]
-    trials = [Trial(each.pictures, each.before, each.after, number) for each, number in told if each.pictures]
+    trials = [CurvePoint(each.pictures, each.before, each.after, number) for each, number in told if each.pictures]
     return curve(trials) if trials else None
 
 
@@ -127,11 +127,11 @@ def _lessons(chosen: Revision | None, models: str) -> tuple[Lessons, str]:
     return learned.lessons, ""
 
 
-def _labels(last: Figures | None, lessons: Lessons) -> tuple[LabelRow, ...]:
+def _labels(last: RevisionFigures | None, lessons: Lessons) -> tuple[LabelRow, ...]:
     return tuple(LabelRow(each, lesson_lines(lessons.get(each.label))) for each in (last.labels if last else ()))
 
 
-def _scenes(judged: Sequence[Judged]) -> tuple[Scene, ...]:
+def _scenes(judged: Sequence[Judged]) -> tuple[HeldOutPicture, ...]:
     """The pictures of the newest verdict that has some."""
     told = (read(each.verdict.figures).scenes for each in reversed(judged))
     return next((scenes for scenes in told if scenes), ())

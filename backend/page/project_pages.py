@@ -8,17 +8,17 @@ from urllib.parse import quote, urlsplit
 
 from flask import Response, abort, make_response, render_template, request
 
-from backend.corrections.sync import webhook_missing
-from backend.figures import score
-from backend.managing import ACTIONS, manage, named
-from backend.naming import Naming
+from backend.inference.model_version import VersionNaming
+from backend.learning.manage import ACTIONS, manage, named
+from backend.learning.revision_figures import score
 from backend.page.pages import GUARDED, Listed, ago, guarded, moment, shown
 from backend.page.project import view
+from backend.server.versions import config_of
 from backend.settings import Settings
 from backend.store import projects
 from backend.store.database import Database
 from backend.store.projects import Project
-from backend.versions import config_of
+from backend.webhooks.sync import webhook_missing
 from model.errors import Unavailable
 
 WITH_FORMS = {
@@ -48,7 +48,7 @@ class Around:
 class ProjectPages:
     """The page of each project that the database knows."""
 
-    def __init__(self, database: Database, settings: Settings, naming: Naming) -> None:
+    def __init__(self, database: Database, settings: Settings, naming: VersionNaming) -> None:
         self._database = database
         self._settings = settings
         self._naming = naming

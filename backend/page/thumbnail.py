@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from model.geometry import bounds
-from model.values import Answer, Finding, Hint, Image, Mask, MaskPrompt, Point
+from model.types import Answer, Finding, Hint, Image, Mask, MaskPrompt, Point
 
 SIDE = 320  # pixels of the longer side
 QUALITY = 80
@@ -21,7 +21,7 @@ HIGHEST = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Map:
+class ThumbnailMap:
     """Where a phrase was seen, and what to call that: scores (g, g), 255 where it is surest."""
 
     title: str
@@ -29,7 +29,7 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
+class Thumbnail:
     """What it takes to draw a request, at a size (H, W) of at most 320 pixels.
 
     `picture` is a JPEG; `prompts` are the points and boxes that were drawn, in pixels of the small picture; `masks` are
@@ -39,7 +39,7 @@ class Sketch:
     size: tuple[int, int]
     picture: bytes
     prompts: tuple[MaskPrompt, ...]
-    maps: tuple[Map, ...]
+    maps: tuple[ThumbnailMap, ...]
     masks: tuple[NDArray[np.uint8], ...]
     left_out: int = 0
 
@@ -54,13 +54,13 @@ class Sketch:
         return np.unpackbits(self.masks[number], axis=1, count=self.size[1]).astype(np.bool_)
 
 
-def sketch_of(image: Image, hints: Sequence[Hint], answer: Answer) -> Sketch:
+def sketch_of(image: Image, hints: Sequence[Hint], answer: Answer) -> Thumbnail:
     """A sketch of a picture (H, W, 3), what was pointed at, and the answer."""
     small = _small(image)
     size = (small.height, small.width)
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=QUALITY)
-    return Sketch(
+    return Thumbnail(
         size,
         stream.getvalue(),
         tuple(_prompt(hint, (image.shape[0], image.shape[1]), size) for hint in hints),
@@ -87,12 +87,12 @@ def _prompt(hint: Hint, size: tuple[int, int], small: tuple[int, int]) -> MaskPr
     return MaskPrompt(coords, np.array([point.positive for point in points], np.int64), box)
 
 
-def _maps(finding: Finding) -> Iterator[Map]:
+def _maps(finding: Finding) -> Iterator[ThumbnailMap]:
     """A phrase's attention, where it is told, and what refinement made of it."""
     if finding.attended is not None:
-        yield Map(f"{finding.phrase.text}: attention", _bytes(finding.attended))
+        yield ThumbnailMap(f"{finding.phrase.text}: attention", _bytes(finding.attended))
     verdict = "refined" if finding.present else "refined, not found"
-    yield Map(f"{finding.phrase.text}: {verdict}", _bytes(finding.scores))
+    yield ThumbnailMap(f"{finding.phrase.text}: {verdict}", _bytes(finding.scores))
 
 
 def _bytes(scores: NDArray[np.float32]) -> NDArray[np.uint8]:

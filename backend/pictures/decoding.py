@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image as Pillow
 
-from backend.pictures.file_format import unserved
-from backend.pictures.jpeg import scans
-from backend.pictures.orientation import turned
-from backend.pictures.repair import repaired
+from backend.pictures.formats.file_format import unserved
+from backend.pictures.formats.jpeg import scans
+from backend.pictures.formats.orientation import turned
+from backend.pictures.formats.repair import repaired
 from model.errors import BadImage
-from model.values import Image
+from model.types import Image
 
 MEGA = 1_000_000
 # What browsers show. Pillow knows forty more, of which one calls Ghostscript and most are rarely looked after.
@@ -85,7 +85,8 @@ def _decoded(data: bytes, max_pixels: int) -> Image:
         raise BadImage(f"image: {picture.width} x {picture.height} pixels: no side may be longer than {LONGEST_SIDE}")
     if picture.format in ("JPEG", "MPO") and scans(data) > MOST_SCANS:
         raise BadImage(f"image: the JPEG goes over its pixels more than {MOST_SCANS} times")
-    from model.sixteen_bits import eight_bits  # OpenCV: a tenth of a second, which the start need not wait for
+    # OpenCV: a tenth of a second, which the start need not wait for
+    from model.grounding.sixteen_bits import eight_bits
 
     try:
         return turned(_pixels(eight_bits(data, picture)), picture)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 
-from backend.background import Worker
+from backend.background import BackgroundWorker
 from backend.problems import problem
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 Errand = Callable[[], object]
 
 
-class Errands(Worker):
+class ErrandQueue(BackgroundWorker):
     """The newest errand goes first; of too many, the oldest is dropped. What fails is logged, and nobody is told."""
 
     def __init__(self, name: str, most: int) -> None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from backend.pictures.addresses import Reach
 from backend.pictures.buckets import Buckets, Location
 from backend.pictures.decoding import Picture, decode
-from backend.pictures.fetch import Web
 from backend.pictures.local_files import MissingFile, find_local_file, is_served
+from backend.pictures.network.allowed_hosts import Reach
+from backend.pictures.network.fetch import Web
+from backend.pictures.network.urls import origin
 from backend.pictures.picture_cache import PictureCache, PictureFile
-from backend.pictures.urls import origin
 from model.errors import BadImage
-from model.values import Image
+from model.types import Image
 
 CLOUD_SCHEMES = ("s3", "gs", "azure-blob", "azure_blob")
 NEITHER = "image: the address is neither a link nor a path on Label Studio"

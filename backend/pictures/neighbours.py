@@ -11,10 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from backend.pictures.fetch import Web
+from backend.pictures.network.fetch import Web
 
 if TYPE_CHECKING:
-    from backend.predict_request import Ask
+    from backend.inference.predict_request import PredictRequest
 
 MOST_PROJECTS = 64
 MOST_TASKS = 2000  # of each project
@@ -22,7 +22,7 @@ LONGEST_ADDRESS = 2000  # characters; a data URI is longer, and comes along with
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class SeenTask:
     """A task's picture: its address, the task's id, and the server's own word for where it is."""
 
     url: str
@@ -30,13 +30,13 @@ class Sight:
     hostname: str
 
 
-def sight_of(task: Any, data_key: str, hostname: str) -> Sight | None:
+def sight_of(task: Any, data_key: str, hostname: str) -> SeenTask | None:
     """The picture of a task as Label Studio sends it; None where there is none, or one of an odd kind."""
     data, number = (task.get("data"), task.get("id")) if isinstance(task, Mapping) else (None, None)
     url = data.get(data_key) if isinstance(data, Mapping) else None
     if not isinstance(url, str) or not url or not isinstance(number, int):
         return None
-    return Sight(url, number, hostname)
+    return SeenTask(url, number, hostname)
 
 
 class Neighbours:
@@ -45,10 +45,10 @@ class Neighbours:
     def __init__(self, web: Web, most: int) -> None:
         """`web` leads to the configured Label Studio, which is asked where there is a key; `most` pictures are told."""
         self._web, self._most = web, most
-        self._seen: OrderedDict[tuple[str, str], OrderedDict[int, Sight]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], OrderedDict[int, SeenTask]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def saw(self, ask: Ask) -> None:
+    def saw(self, ask: PredictRequest) -> None:
         """Remember the tasks of a call."""
         sights = [sight_of(task, ask.config.data_key, ask.hostname) for task in ask.tasks]
         with self._lock:
@@ -58,7 +58,7 @@ class Neighbours:
             _shorten(tasks, MOST_TASKS)
             _shorten(self._seen, MOST_PROJECTS)
 
-    def after(self, opened: Sight, ask: Ask) -> Sequence[Sight]:
+    def after(self, opened: SeenTask, ask: PredictRequest) -> Sequence[SeenTask]:
         """The pictures that follow the one that is open. Raises BadImage where Label Studio refuses to tell."""
         project = ask.project.partition(".")[0]
         if self._web.key is not None and project.isdecimal():
@@ -68,7 +68,7 @@ class Neighbours:
         after = iter(seen)
         return list(islice(after, self._most)) if any(each.task_id == opened.task_id for each in after) else []
 
-    def _told(self, project: str, opened: Sight, data_key: str) -> list[Sight]:
+    def _told(self, project: str, opened: SeenTask, data_key: str) -> list[SeenTask]:
         """Ask for the tasks with the next ids, which is the order of a project unless somebody sorts it."""
         later = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": opened.task_id}
         query = {"filters": {"conjunction": "and", "items": [later]}, "ordering": ["tasks:id"]}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from cachetools import LRUCache
 
 from backend.pictures.decoding import Picture
-from model.fingerprint import freeze
+from model.runtime.image_key import freeze
 
 FRESH_SECONDS = 60.0  # how long a picture from the web is taken to be unchanged
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.hints import Item, id_of
 from backend.prompting.marks import Mark, read_marks
 from backend.prompting.prompts import NO_PROMPTS, Prompts

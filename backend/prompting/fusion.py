@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from backend.prompting.drafts import Editor
 from backend.prompting.marks import Mark, is_near
 from backend.prompting.prompts import NO_PROMPTS, Prompts
-from backend.prompting.refining import Found, Refined
-from model.values import Box
+from backend.prompting.refining import Found, RefinedRegion
+from model.types import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Session:
     sent: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
     regions: Mapping[str, str] = field(default_factory=dict)
-    refined: Mapping[str, Refined] = field(default_factory=dict)
+    refined: Mapping[str, RefinedRegion] = field(default_factory=dict)
     turn: int = 0
     answered: int = 0
     used: float = 0.0

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from model.errors import BadQuery
 from model.geometry import extent, ordered
-from model.values import Box, Hint, Point
+from model.types import Box, Hint, Point
 
 Item = Mapping[str, Any]  # one item of a result, as the editor sends it
 

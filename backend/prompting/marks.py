@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.hints import Item, id_of, is_positive, read_box, read_point, value_of
 from backend.prompting.strokes import read_strokes
 from backend.prompting.texts import Text, read_text
 from model.errors import BadQuery
 from model.geometry import corners, holds
-from model.values import Box, Hint, Point, Stroke
+from model.types import Box, Hint, Point, Stroke
 
 SHAPES = ("keypoint", "rectangle", "brush", "bitmask", "polygon", "vector")
 LABEL_KEYS = ("labels", *(f"{shape}labels" for shape in SHAPES))

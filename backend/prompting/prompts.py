@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from backend.label_config import LabelConfig
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.hints import Item, id_of, wants
 from backend.prompting.marks import Mark, Pointed, read_marks
 from backend.prompting.texts import WHAT_TO_TYPE, Text, read_text
 from model.errors import BadQuery
-from model.values import Clause, Query
+from model.types import Clause, Query
 
 
 @dataclass(frozen=True, slots=True)

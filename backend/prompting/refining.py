@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backend.prompting.hints import wants
 from backend.prompting.marks import Pointed
-from model.values import Hint, Mask, Point
+from model.types import Hint, Mask, Point
 
 Logits = NDArray[np.float32]  # (h, w), a segment's `low_res_mask`
 
@@ -54,7 +54,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class RefinedRegion:
     """How a region was asked for last: the hint, which holds the logits before it, and the logits after it."""
 
     hint: Hint
@@ -99,13 +99,15 @@ def _below(hint: Hint, found: Sequence[Found]) -> str:
     return inside[0] if inside else ""
 
 
-def informed(pointed: Sequence[Pointed], refined: Mapping[str, Refined], found: Sequence[Found]) -> tuple[Pointed, ...]:
+def informed(
+    pointed: Sequence[Pointed], refined: Mapping[str, RefinedRegion], found: Sequence[Found]
+) -> tuple[Pointed, ...]:
     """Give each hint the logits of the answer that it refines; a hint that is asked again gets the same ones again."""
     start = {region.region: region.logits for region in found}
     return tuple(_informed(thing, refined.get(thing.region), start.get(thing.region)) for thing in pointed)
 
 
-def _informed(thing: Pointed, last: Refined | None, start: Logits | None) -> Pointed:
+def _informed(thing: Pointed, last: RefinedRegion | None, start: Logits | None) -> Pointed:
     if last is None:
         return replace(thing, hint=replace(thing.hint, previous=start))
     again = last.hint == thing.hint

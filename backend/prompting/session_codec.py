@@ -13,15 +13,17 @@ from safetensors.numpy import load, save
 
 from backend.prompting.fusion import Session
 from backend.prompting.marks import Mark
-from backend.prompting.place import digest
 from backend.prompting.prompts import Prompts
-from backend.prompting.refining import Found, Refined
+from backend.prompting.refining import Found, RefinedRegion
+from backend.prompting.task_key import digest
 from backend.prompting.texts import Text
-from model.values import Box, Clause, Hint, Point, Stroke
+from model.types import Box, Clause, Hint, Point, Stroke
 
 KINDS: Mapping[str, Any] = {
-    kind.__name__: kind for kind in (Prompts, Text, Clause, Mark, Point, Box, Stroke, Hint, Found, Refined)
+    **{kind.__name__: kind for kind in (Prompts, Text, Clause, Mark, Point, Box, Stroke, Hint, Found)},
+    "Refined": RefinedRegion,  # its name in the sessions that are stored
 }
+NAMES: Mapping[Any, str] = {kind: name for name, kind in KINDS.items()}
 FORM = digest(repr([(name, [field.name for field in fields(kind)]) for name, kind in KINDS.items()]))
 HEAD = "values"  # the array that holds the JSON
 
@@ -85,7 +87,7 @@ def _plain(value: Any, arrays: Arrays) -> Any:
         return {"map": {name: _plain(each, arrays) for name, each in value.items()}}
     if is_dataclass(value):
         own = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value)}
-        return {type(value).__name__: own}
+        return {NAMES[type(value)]: own}
     return value
 
 

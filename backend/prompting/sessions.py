@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
+from backend.labelstudio.results import Region
 from backend.prompting.drafts import Editor
 from backend.prompting.fusion import Session, continued, joined, standing, unspent
 from backend.prompting.marks import grouped
-from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts, Request, asked
-from backend.prompting.refining import Found, Refined, anchored, identified, informed
-from backend.prompting.shelf import Held, News, Shelf
-from backend.regions import Region
+from backend.prompting.refining import Found, RefinedRegion, anchored, identified, informed
+from backend.prompting.shared_sessions import Held, SessionNews, SharedSessions
+from backend.prompting.task_key import TaskKey
 
 MOST_TASKS = 64
 MOST_OBJECTS = 4  # of one task, those of all annotators together
@@ -29,11 +29,11 @@ MOST_FOUND = 12  # regions of an answer that a click can refine; each holds SAM'
 class Turn:
     """One request of a session: whose it is, and the session as it was then."""
 
-    place: Place
+    place: TaskKey
     session: Session
 
     @property
-    def annotator(self) -> tuple[Place, str]:
+    def annotator(self) -> tuple[TaskKey, str]:
         """Who asks on this task, as far as known: the user of the drafts, else whoever works on this object."""
         return self.place, self.session.user or self.session.number
 
@@ -42,18 +42,18 @@ class Sessions:
     """The sessions of all tasks, bounded in number and in time; threads may share it, and replicas by a shelf."""
 
     def __init__(
-        self, seconds: float = 900, clock: Callable[[], float] = time.monotonic, shelf: Shelf | None = None
+        self, seconds: float = 900, clock: Callable[[], float] = time.monotonic, shelf: SharedSessions | None = None
     ) -> None:
         """A session ends when nothing was asked for `seconds`. Without a shelf this process knows its own alone."""
         self._seconds, self._clock, self._shelf = seconds, clock, shelf
         self._lock = threading.Lock()
-        self._tasks: OrderedDict[Place, tuple[Session, ...]] = OrderedDict()
+        self._tasks: OrderedDict[TaskKey, tuple[Session, ...]] = OrderedDict()
 
     def __len__(self) -> int:
         """How many are remembered."""
         return sum(len(sessions) for sessions in self._tasks.values())
 
-    def fuse(self, place: Place, said: Prompts, editor: Editor, size: tuple[int, int]) -> tuple[Request, Turn]:
+    def fuse(self, place: TaskKey, said: Prompts, editor: Editor, size: tuple[int, int]) -> tuple[Request, Turn]:
         """Join a request's prompts with those of the same object, on a picture of `size` (H, W).
 
         Raises BadQuery where they cannot be answered; they are remembered all the same, for the next request.
@@ -83,20 +83,20 @@ class Sessions:
         if self._shelf is not None:
             self._shelf.answer(turn.place, session)
 
-    def end(self, place: Place) -> None:
+    def end(self, place: TaskKey) -> None:
         """Forget the sessions on a task."""
         with self._lock:
             self._tasks.pop(place, None)
         if self._shelf is not None:
             self._shelf.end(place)
 
-    def _held(self, place: Place) -> AbstractContextManager[Held]:
+    def _held(self, place: TaskKey) -> AbstractContextManager[Held]:
         """The task, with what other replicas know of it beyond what this one does."""
         if self._shelf is None:
-            return nullcontext(Held(News()))
+            return nullcontext(Held(SessionNews()))
         return self._shelf.held(place, {each.number: each.progress for each in self._tasks.get(place, ())})
 
-    def _take(self, place: Place, news: News) -> None:
+    def _take(self, place: TaskKey, news: SessionNews) -> None:
         """Put news in the place of what was known; `used` becomes a time of our own clock."""
         now, known = self._clock(), {each.number: each for each in self._tasks.get(place, ())}
         found = {each.number: replace(each, used=now + each.used) for each in news.sessions if _is_new(each, known)}
@@ -104,13 +104,13 @@ class Sessions:
         if found or news.over:
             self._tasks[place] = tuple(sorted(left, key=lambda each: -each.used))
 
-    def _fresh(self, place: Place, size: tuple[int, int]) -> tuple[Session, ...]:
+    def _fresh(self, place: TaskKey, size: tuple[int, int]) -> tuple[Session, ...]:
         """The sessions on a task that have not timed out, the newest first."""
         oldest = self._clock() - self._seconds
         sessions = self._tasks.get(place, ())
         return tuple(each for each in sessions if each.used >= oldest and each.size == size)
 
-    def _keep(self, place: Place, session: Session) -> None:
+    def _keep(self, place: TaskKey, session: Session) -> None:
         others = [each for each in self._fresh(place, session.size) if each.number != session.number]
         self._tasks[place] = (session, *others)[:MOST_OBJECTS]
         self._tasks.move_to_end(place)
@@ -150,6 +150,8 @@ def _answered(session: Session, turn: Turn, request: Request, found: Sequence[Re
         sent=tuple(dict.fromkeys((*session.sent, *after)))[-MOST_SENT:],
         found=session.found if request.pointed else tuple(each for each in by_text if each.small.any()),
         regions=regions,
-        refined={thing.region: Refined(thing.hint, after.get(thing.region)) for thing in request.pointed[:MOST_FOUND]},
+        refined={
+            thing.region: RefinedRegion(thing.hint, after.get(thing.region)) for thing in request.pointed[:MOST_FOUND]
+        },
         answered=turn.session.turn,
     )

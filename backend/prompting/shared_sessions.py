@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from backend.background import Seldom
 from backend.prompting import session_codec
 from backend.prompting.fusion import Session
-from backend.prompting.place import Place
-from backend.store import sessions
-from backend.store.clock import now
+from backend.prompting.task_key import TaskKey
+from backend.store import session_rows
+from backend.store.connection.clock import now
 from backend.store.database import Database
-from backend.store.sessions import Kept, Key
+from backend.store.session_rows import Kept, Key
 from model.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ NONE = (0, 0)  # the progress of a session that is not known
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class SessionNews:
     """What happened on a task: sessions that went on elsewhere, and the numbers of those that are over."""
 
     sessions: tuple[Session, ...] = ()
@@ -46,11 +46,11 @@ class Held:
     `used` of the sessions in `news` is in seconds before now.
     """
 
-    news: News
+    news: SessionNews
     ask: Callable[[Session], None] = _alone
 
 
-class Shelf:
+class SharedSessions:
     """Reads and writes sessions; threads may share it.
 
     A click waits meanwhile, so `database` should be one whose patience is below a second, and that is left alone for a
@@ -65,14 +65,14 @@ class Shelf:
         self._line = Seldom()
 
     @contextmanager
-    def held(self, place: Place, known: Mapping[str, tuple[int, int]]) -> Iterator[Held]:
+    def held(self, place: TaskKey, known: Mapping[str, tuple[int, int]]) -> Iterator[Held]:
         """A task that no other replica asks about meanwhile; what is asked is kept when the block ends.
 
         `known`: the progress of its sessions here, by number. Where the database is away, each replica goes on alone.
         """
         asked: list[Session] = []
         with ExitStack() as transaction:
-            news, keep = News(), _alone
+            news, keep = SessionNews(), _alone
             try:
                 with ExitStack() as beginning:  # ends a transaction that fails before it is looked at
                     connection = beginning.enter_context(self._reads.writing())
@@ -90,35 +90,35 @@ class Shelf:
                 self._complain(error)
 
     def _look(
-        self, connection: Connection, place: Place, known: Mapping[str, tuple[int, int]]
-    ) -> tuple[News, datetime]:
+        self, connection: Connection, place: TaskKey, known: Mapping[str, tuple[int, int]]
+    ) -> tuple[SessionNews, datetime]:
         """What is new on a task, once it is held, and the moment by the database's clock."""
         task = (place.project, place.digest)
-        sessions.hold(connection, *task)
+        session_rows.hold(connection, *task)
         moment = now(connection)
-        there = sessions.stamps(connection, *task, moment - self._patience)
+        there = session_rows.stamps(connection, *task, moment - self._patience)
         newer = [number for number, stamp in there.items() if stamp.progress > known.get(number, NONE)]
-        kept = sessions.get(connection, *task, newer) if newer else ()
+        kept = session_rows.get(connection, *task, newer) if newer else ()
         found = (_session(each, moment) for each in kept)
         over = frozenset(number for number, stamp in there.items() if stamp.over)
-        news = News(tuple(each for each in found if each is not None), over)
+        news = SessionNews(tuple(each for each in found if each is not None), over)
         return news, moment
 
-    def _ask(self, connection: Connection, place: Place, moment: datetime, session: Session) -> None:
+    def _ask(self, connection: Connection, place: TaskKey, moment: datetime, session: Session) -> None:
         """Keep what a session has asked by now; where it is a new one, what is too old is forgotten."""
         asked = session_codec.asked(session)
-        sessions.ask(connection, _key(place, session), session.turn, asked, moment)
+        session_rows.ask(connection, _key(place, session), session.turn, asked, moment)
         if session.turn == 1:
-            sessions.trim(connection, moment - self._patience)
+            session_rows.trim(connection, moment - self._patience)
 
-    def answer(self, place: Place, session: Session) -> None:
+    def answer(self, place: TaskKey, session: Session) -> None:
         """Keep what a session was answered last."""
         key, answer = _key(place, session), session_codec.answered(session)
-        self._write(lambda connection: sessions.answer(connection, key, session.answered, answer))
+        self._write(lambda connection: session_rows.answer(connection, key, session.answered, answer))
 
-    def end(self, place: Place) -> None:
+    def end(self, place: TaskKey) -> None:
         """Let every replica forget the sessions of a task."""
-        self._write(lambda connection: sessions.end(connection, place.project, place.digest, now(connection)))
+        self._write(lambda connection: session_rows.end(connection, place.project, place.digest, now(connection)))
 
     def _write(self, work: Callable[[Connection], None]) -> None:
         """Not where reading has just failed: one wait is enough. That writing fails is no reason to read no more."""
@@ -137,7 +137,7 @@ class Shelf:
             logger.error("Other replicas do not know what annotators work on here: %s", error)
 
 
-def _key(place: Place, session: Session) -> Key:
+def _key(place: TaskKey, session: Session) -> Key:
     return Key(place.project, place.digest, session.number)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backend import rle
-from backend.label_config import LabelConfig
+from backend.labelstudio import brush_rle
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.hints import Item, check_upright, is_positive, position, value_of
 from model.errors import BadQuery
 from model.geometry import polygon_mask
-from model.values import Mask, Stroke
+from model.types import Mask, Stroke
 
 Corner = tuple[float, float]  # (X, Y) in pixels
 
@@ -28,7 +28,7 @@ def read_strokes(item: Item, labels: Sequence[str], config: LabelConfig, size: t
     """
     check_upright(item)
     value, positive = value_of(item), is_positive(item, labels, config)
-    lines = middle_lines(rle.decode(value["rle"], size)) if "rle" in value else _lines(value, size)
+    lines = middle_lines(brush_rle.decode(value["rle"], size)) if "rle" in value else _lines(value, size)
     if not lines:
         raise BadQuery("the stroke is empty; draw it over the object")
     return tuple(Stroke(line, positive) for line in lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TaskKey:
     """A task: the server's address, the project as Label Studio names it ("<id>.<created>"), the task's id.
 
     `picture` tells a task's picture from the one it had before: a digest of its address.

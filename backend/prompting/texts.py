@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.label_config import Label, LabelConfig
-from backend.label_names import spoken_names
+from backend.labelstudio.label_config import Label, LabelConfig
+from backend.labelstudio.label_names import spoken_names
 from backend.prompting.hints import Item, id_of, value_of
 from model.errors import BadQuery
 from model.text.normalize import clean
-from model.values import Clause
+from model.types import Clause
 
 MAX_WORDS = 200
 WHAT_TO_TYPE = "type what to look for, for example: the brown dog"

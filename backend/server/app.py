@@ -10,45 +10,45 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from backend.corrections import spool_folder
-from backend.corrections.clerk import Clerk
-from backend.corrections.offering import Offering
-from backend.corrections.recording import Recorder
-from backend.corrections.studio import Studio
-from backend.corrections.sync import sync
-from backend.events import Events
-from backend.learning.grounds import Terms
-from backend.learning.holding import Steps
-from backend.learning.learner import Learner
-from backend.learning.school import School
-from backend.learning.teaching import Teaching
-from backend.loading import Engine, Load, Loader
-from backend.metrics import Metrics, State
-from backend.naming import Naming, lesson_models, model_version, shown_models
+from backend.inference.active_revision import ActiveRevisions
+from backend.inference.model_loader import EngineProtocol, Load, ModelLoader
+from backend.inference.model_version import VersionNaming, lesson_models, model_version, shown_models
+from backend.inference.predict import Predictor
+from backend.inference.predict_request import PredictRequest
+from backend.inference.prediction_log import PredictionLog
+from backend.inference.warmup import rehearse
+from backend.inference.watchdog import Watchdog
+from backend.labelstudio.client import LabelStudioClient
+from backend.learning.dataset import Terms
+from backend.learning.lease import Steps
+from backend.learning.run import LearningRun
+from backend.learning.worker import LearningWorker
+from backend.observability.instrument import Instrument
+from backend.observability.metrics import Metrics, State
+from backend.observability.tracing import Spans, connected
 from backend.page.journal import Journal
-from backend.page.pages import Pages, Server
+from backend.page.pages import Pages, ServerFacts
 from backend.page.project_pages import ProjectPages
-from backend.pictures.addresses import reach_of
 from backend.pictures.buckets import listed
 from backend.pictures.images import Images, ImageSource
+from backend.pictures.network.allowed_hosts import reach_of
 from backend.pictures.prefetch import Prefetch
-from backend.predict_request import Ask
-from backend.predictions import Predictions
 from backend.prompting.sessions import Sessions
-from backend.prompting.shelf import Shelf
-from backend.rehearsal import rehearse
-from backend.routes import Service
+from backend.prompting.shared_sessions import SharedSessions
+from backend.server.events import Events
+from backend.server.routes import Service
+from backend.server.versions import Versions
 from backend.settings import Settings
 from backend.store.database import Database
-from backend.tracing import Spans, connected
-from backend.versions import Versions
-from backend.watch import Watch
-from backend.watchdog import Watchdog
-from model.lane import Lane
-from model.learning.examples import Curriculum
+from backend.webhooks import spool_folder
+from backend.webhooks.process import EventProcessor
+from backend.webhooks.receive import EventRecorder
+from backend.webhooks.sync import sync
+from model.learning.dataset.learning_examples import Curriculum
+from model.runtime.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from model.learning.learn import Verdict
+    from model.learning.learn import LearningVerdict
 
 MEGA = 1_000_000
 BRISK = 0.7  # seconds that a request waits for a database which is locked or away
@@ -63,18 +63,18 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     database = Database(settings.database, later=True)
     brisk = database.hurried(BRISK)
     sparing = brisk.sparing()
-    lane, images = Lane(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
+    lane, images = Scheduler(settings.queue_size, settings.stall_seconds), Images(image_source(settings))
     metrics = Metrics(lambda: lane.depth)
-    loader = Loader(load or partial(load_models, settings))
+    loader = ModelLoader(load or partial(load_models, settings))
     terms = terms_of(settings)
-    naming = Naming(model_version(settings), terms.models)
+    naming = VersionNaming(model_version(settings), terms.models)
     metrics.registry.register(State(lane, loader, images.cache, naming.base))
     spans = connected()
-    watch = Watch(metrics, spans)
-    offering = Offering(database, metrics)
-    teaching = Teaching(sparing, naming, metrics.revisions_unknown, journal)
-    shelf = Shelf(sparing, settings.session_seconds, metrics.sessions_unshared) if database.shared else None
-    predictions = Predictions(
+    watch = Instrument(metrics, spans)
+    offering = PredictionLog(database, metrics)
+    teaching = ActiveRevisions(sparing, naming, metrics.revisions_unknown, journal)
+    shelf = SharedSessions(sparing, settings.session_seconds, metrics.sessions_unshared) if database.shared else None
+    predictions = Predictor(
         loader=loader,
         lane=lane,
         images=images,
@@ -90,11 +90,11 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     )
     prefetch = Prefetch(images, lane, loader, settings.prefetch)
     events = Events(partial(_version, teaching), prewarm=prefetch.warm, release=predictions.release)
-    school = School(database, lane, loader, images, metrics, _learn, terms)
-    learner = Learner(school, journal, settings.learn_every, _sync(settings, database))
-    clerk = Clerk(database, metrics, on_training=learner.start_training)
+    school = LearningRun(database, lane, loader, images, metrics, _learn, terms)
+    learner = LearningWorker(school, journal, settings.learn_every, _sync(settings, database))
+    clerk = EventProcessor(database, metrics, on_training=learner.start_training)
     watchdog = Watchdog(lane, metrics.stalls)
-    recorder = Recorder(brisk, metrics, clerk.wake, spool_folder.opened(settings.database, settings.spool))
+    recorder = EventRecorder(brisk, metrics, clerk.wake, spool_folder.opened(settings.database, settings.spool))
     clerk.catch_up = recorder.catch_up
     for worker in (offering, learner, clerk, watchdog):
         worker.start()
@@ -103,7 +103,7 @@ def create_app(settings: Settings, load: Load | None = None, journal: Journal | 
     if load is None:
         ahead = partial(rehearse, lane, loader, device, settings.preset_interactive)
         threading.Thread(target=ahead, name="rehearsal", daemon=True).start()
-    server = Server(naming.base, shown_models(settings), loader, device, waiting=lambda: lane.depth)
+    server = ServerFacts(naming.base, shown_models(settings), loader, device, waiting=lambda: lane.depth)
     project_pages = ProjectPages(database, settings, naming)
     pages = Pages(server, journal, service.health, project_pages.listed)
     app = _routed(service, pages, project_pages, Versions(database, naming))
@@ -127,7 +127,9 @@ def close(app: Flask) -> None:
     app.extensions["anyword-close"]()
 
 
-def _close(parts: tuple[Watchdog | Clerk | Learner | Lane | Offering | Database | Spans, ...]) -> None:
+def _close(
+    parts: tuple[Watchdog | EventProcessor | LearningWorker | Scheduler | PredictionLog | Database | Spans, ...],
+) -> None:
     for part in parts:
         part.close()
 
@@ -154,7 +156,7 @@ def _routed(service: Service, pages: Pages, projects: ProjectPages, versions: Ve
 
 
 def _device(settings: Settings) -> str:
-    from model.load import device_named  # torch comes with it, and is there once the models are
+    from model.loading import device_named  # torch comes with it, and is there once the models are
 
     return str(device_named(settings.device))
 
@@ -173,7 +175,7 @@ def image_source(settings: Settings) -> ImageSource:
     )
 
 
-def _version(teaching: Teaching, ask: Ask) -> str:
+def _version(teaching: ActiveRevisions, ask: PredictRequest) -> str:
     return teaching.version(ask.project, ask.config)
 
 
@@ -182,7 +184,7 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(lesson_models(settings), settings.preset_batch, settings.separate_regions)
 
 
-def _learn(engine: Any, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:
+def _learn(engine: Any, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> LearningVerdict:
     from model.learning.learn import learn  # torch comes with it
 
     return engine.within_memory(lambda engine: learn(engine, curriculum, saved, give_way))  # type: ignore[no-any-return]
@@ -192,12 +194,12 @@ def _sync(settings: Settings, database: Database) -> Callable[[str], object] | N
     """How a project is read again through Label Studio's API; None where there is no key for it."""
     if not (settings.label_studio_url and settings.label_studio_api_key):
         return None
-    return lambda key: sync(database, Studio(settings.label_studio_url, settings.label_studio_api_key), key)
+    return lambda key: sync(database, LabelStudioClient(settings.label_studio_url, settings.label_studio_api_key), key)
 
 
-def load_models(settings: Settings) -> Iterator[Engine]:
+def load_models(settings: Settings) -> Iterator[EngineProtocol]:
     """The engines of the settings' models: one that can be clicked first, then the whole one."""
-    from model.load import EnginePaths, load_engines  # torch comes with it: seconds, after the port is open
+    from model.loading import EnginePaths, load_engines  # torch comes with it: seconds, after the port is open
 
     paths = EnginePaths(
         backbone=settings.backbone,

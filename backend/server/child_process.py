@@ -15,7 +15,7 @@ import requests
 
 from backend.settings import PREFIX
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def free_port() -> int:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from backend import regions
-from backend.label_config import LabelConfig
-from backend.predict_request import Ask
-from backend.predictions import event_of
+from backend.inference.predict import event_of
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import results
+from backend.labelstudio.label_config import LabelConfig
 
 logger = logging.getLogger(__name__)
 
 Item = dict[str, Any]
-TaskHook = Callable[[Any, Ask], object]  # is given a task and the call that it came with
+TaskHook = Callable[[Any, PredictRequest], object]  # is given a task and the call that it came with
 
 MASK_TAGS = {
     "brush": "Brush",
@@ -32,11 +32,11 @@ class Events:
     `prewarm` is told of each task that was opened, `release` of each that was left, both at once.
     """
 
-    version: Callable[[Ask], str]
+    version: Callable[[PredictRequest], str]
     prewarm: TaskHook
     release: TaskHook
 
-    def answer(self, ask: Ask) -> list[Item]:
+    def answer(self, ask: PredictRequest) -> list[Item]:
         """One prediction for each task, without regions: with what we can do where that is asked, else empty.
 
         An event that is not known here changes nothing.
@@ -44,14 +44,14 @@ class Events:
         event, version = event_of(ask.context), self.version(ask)
         if event == "capabilities":
             told = [{"type": "capabilities", "value": capabilities(ask.config, version)}]
-            return [regions.prediction(told, version) for _ in ask.tasks]
+            return [results.prediction(told, version) for _ in ask.tasks]
         hooks = {"prewarm": self.prewarm, "release": self.release}
         if isinstance(event, str) and event in hooks:
             for task in ask.tasks:
                 hooks[event](task, ask)
         else:
             logger.warning("Event %.80r is not known here and changes nothing", event)
-        return [regions.prediction([], version) for _ in ask.tasks]
+        return [results.prediction([], version) for _ in ask.tasks]
 
 
 def capabilities(config: LabelConfig, model_version: str) -> Item:

@@ -16,11 +16,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from backend import logs
-from backend.master import STOPS, Master
+from backend.observability import logs
+from backend.server.master import STOPS, Master
+from backend.server.stand_in import PortHandover
 from backend.settings import Settings
-from backend.standin import Line
-from backend.store.sqlite_file import one_server
+from backend.store.connection.sqlite_file import one_server
 from model.errors import Misconfigured
 
 FINISHING = 100  # seconds that running requests have after SIGTERM: Label Studio waits for a prediction no longer
@@ -125,14 +125,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn.timeout = min(conn.timeout, now + NEW)
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn with our options in place of a configuration file."""
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._app: Flask | None = None
         self._database = settings.database
         self.place = (host.strip("[]"), port)
-        self.line: Line | None = None  # from a worker to the stand-in before it
+        self.line: PortHandover | None = None  # from a worker to the stand-in before it
         self._chosen: dict[str, Any] = {
             "workers": 1,  # one process owns the models
             "worker_class": Worker,
@@ -153,7 +153,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Make the app; gunicorn calls this in the worker. What is set wrong ends the server with one line."""
         try:
-            from backend.wsgi import app  # here, as the port is to open first
+            from backend.server.wsgi import app  # here, as the port is to open first
         except Misconfigured as error:
             raise AppImportError(f"python -m backend: {error}") from error
         self._app = app
@@ -180,6 +180,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _close(self, _server: object, _worker: object) -> None:
         """Gunicorn calls this in the worker once the last request is answered; one that did not start has no app."""
         if self._app is not None:
-            from backend.app import close
+            from backend.server.app import close
 
             close(self._app)

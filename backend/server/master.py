@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from gunicorn import sock
 from gunicorn.arbiter import Arbiter
 
-from backend.standin import Line, StandIn
+from backend.server.stand_in import PortHandover, StandIn
 from model.errors import Misconfigured
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -62,7 +62,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def spawn_worker(self) -> int:
         """Fork a worker, without other threads, and with signals blocked until it has handlers of its own."""
         self._stand_in.stop()
-        self.app.line = line = Line() if self.worker_age > 0 and not self.WORKERS else None
+        self.app.line = line = PortHandover() if self.worker_age > 0 and not self.WORKERS else None
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             pid: int = super().spawn_worker()

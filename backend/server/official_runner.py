@@ -10,12 +10,12 @@ from functools import cache
 from werkzeug.exceptions import BadRequest
 
 from backend import certificates
-from backend.app import create_app
-from backend.label_config import LabelConfig
-from backend.predict_request import Ask
-from backend.predictions import Predictions
+from backend.inference.predict import Predictor
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio.label_config import LabelConfig
+from backend.server.app import create_app
+from backend.server.threads import wait_briefly
 from backend.settings import Settings, read
-from backend.threads import wait_briefly
 from model.errors import Misconfigured
 
 RUNNER_VARIABLES = {
@@ -26,7 +26,7 @@ RUNNER_VARIABLES = {
 _creating = threading.Lock()
 
 
-def service() -> Predictions:
+def service() -> Predictor:
     """The one service of this process, whatever the project: engine, lane and settings.
 
     The first request makes it, not the import: a web server that forks after importing would leave the thread that
@@ -37,10 +37,10 @@ def service() -> Predictions:
 
 
 @cache
-def _created() -> Predictions:
+def _created() -> Predictor:
     wait_briefly()
     certificates.share()
-    predictions: Predictions = create_app(settings_of(os.environ)).extensions["anyword"]
+    predictions: Predictor = create_app(settings_of(os.environ)).extensions["anyword"]
     return predictions
 
 
@@ -50,18 +50,18 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
     return read(theirs | {name: text for name, text in environ.items() if text})
 
 
-def version(predictions: Predictions, project: str, config: LabelConfig | None = None) -> str:
+def version(predictions: Predictor, project: str, config: LabelConfig | None = None) -> str:
     """The version that /setup names. Raises Misconfigured where the engine did not load."""
     if predictions.loader.failure:
         raise Misconfigured(predictions.loader.failure)
     return predictions.teaching.in_force(project, config).version
 
 
-def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> Ask:
+def asked(tasks: object, context: object, config: LabelConfig | None, project: str) -> PredictRequest:
     """What the runner hands over as our own server would ask it; the runner keeps the server's address to itself.
 
     Raises BadRequest for a call without tasks or without a labelling config.
     """
     if not isinstance(tasks, list) or config is None:
         raise BadRequest(f"The request lacks {'a list of tasks' if config else 'label_config'!r}")
-    return Ask(tasks=tasks, context=context, config=config, hostname="", project=project)
+    return PredictRequest(tasks=tasks, context=context, config=config, hostname="", project=project)

@@ -9,22 +9,23 @@ from flask import Response, abort, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import MethodNotAllowed
 
-from backend import bounds, label_config, logs
-from backend.corrections.recording import Recorder
-from backend.events import Events
-from backend.openapi import description
+from backend.inference.predict import Predictor, event_of
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config, size_limits
+from backend.observability import logs
+from backend.observability.instrument import project_id, refused
 from backend.page.advice import advice
-from backend.page.journal import Project
+from backend.page.journal import ConnectedProject
 from backend.page.pages import wants_page
 from backend.pictures.prefetch import Prefetch
-from backend.predict_request import Ask
-from backend.predictions import Predictions, event_of
 from backend.problems import Problem, entries, problem, trouble
 from backend.prompting.prompts import pre_annotation
+from backend.server.events import Events
+from backend.server.openapi import description
 from backend.settings import Settings
-from backend.watch import project_id, refused
+from backend.webhooks.receive import EventRecorder
 from model.errors import Misconfigured
-from model.lane import STOPPING
+from model.runtime.scheduler import STOPPING
 
 WEBHOOK = "/webhook"
 WITHOUT_PASSWORD = ("/", "/health", "/ready", WEBHOOK)  # probes, and events: Label Studio sends those without one
@@ -40,7 +41,7 @@ class Service:
     """The routes, which remember nothing themselves."""
 
     def __init__(
-        self, settings: Settings, predictions: Predictions, events: Events, prefetch: Prefetch, recorder: Recorder
+        self, settings: Settings, predictions: Predictor, events: Events, prefetch: Prefetch, recorder: EventRecorder
     ) -> None:
         self._settings = settings
         self._predictions = predictions
@@ -66,7 +67,7 @@ class Service:
         schema, hostname = _required(body, "schema", str), str(body.get("hostname") or "")
         config = label_config.read(schema)
         asked = pre_annotation(config).clauses
-        self._journal.see(Project(str(body.get("project")), hostname, advice(schema), asked))
+        self._journal.see(ConnectedProject(str(body.get("project")), hostname, advice(schema), asked))
         if self._loader.failure:
             raise Misconfigured(self._loader.failure)
         project = str(body.get("project"))
@@ -77,7 +78,7 @@ class Service:
         """Answer each task; an error is the answer only where every task failed."""
         body = self._body()
         params = body.get("params")
-        ask = Ask(
+        ask = PredictRequest(
             tasks=_required(body, "tasks", list),
             context=params.get("context") if isinstance(params, dict) else None,
             config=label_config.read(_required(body, "label_config", str)),
@@ -171,8 +172,8 @@ class Service:
         if not request.is_json:
             abort(415, f"Content type is {request.mimetype or 'missing'}, but has to be application/json")
         try:
-            body = bounds.loads(self._data())
-        except bounds.Exceeded as error:
+            body = size_limits.loads(self._data())
+        except size_limits.Exceeded as error:
             abort(400, str(error))
         except ValueError:
             abort(400, "The request is not valid JSON")

@@ -19,7 +19,7 @@ PATIENCE = 20.0  # seconds for a whole request, as a worker gives it
 LINGER = 2.0  # heuristic: seconds for connections that are open when a worker takes the port over
 
 
-class Line:
+class PortHandover:
     """A pair of sockets, made before a fork, by which a worker asks the stand-in for the port."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class StandIn:
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] = lambda: None
 
-    def start(self, listener: socket.socket, line: Line) -> None:
+    def start(self, listener: socket.socket, line: PortHandover) -> None:
         """Accept connections until the worker at the other end of the line wants to, or until `stop`."""
         line.worker.close()
         ready = threading.Event()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from flask import Response, jsonify
 
-from backend import label_config
-from backend.label_config import LabelConfig
-from backend.naming import Naming
+from backend.inference.model_version import VersionNaming
+from backend.labelstudio import label_config
+from backend.labelstudio.label_config import LabelConfig
 from backend.store import projects, revisions
 from backend.store.database import Database
 from backend.store.projects import Project
@@ -18,7 +18,7 @@ from model.errors import Misconfigured
 class Versions:
     """The route for all of them; projects with the same labels share the names of their revisions."""
 
-    def __init__(self, database: Database, naming: Naming) -> None:
+    def __init__(self, database: Database, naming: VersionNaming) -> None:
         self._database = database
         self._naming = naming
 

@@ -1,4 +1,4 @@
-"""What gunicorn serves: `backend.wsgi:app` in one worker, as the models are in memory once."""
+"""What gunicorn serves: `backend.server.wsgi:app` in one worker, as the models are in memory once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import logging.config
 import os
 import sys
 
-from backend import certificates, logs
-from backend.app import create_app
+from backend import certificates
+from backend.observability import logs
+from backend.server.app import create_app
+from backend.server.threads import wait_briefly
 from backend.settings import read
-from backend.threads import wait_briefly
 
 wait_briefly()
 certificates.share()

@@ -1,6 +1,6 @@
 """What annotators did: the inbox of webhook events, and the annotations as they stand.
 
-The annotations do not depend on the order in which events and syncs come, nor on how often: see evidence.py.
+The annotations do not depend on the order in which events and syncs come, nor on how often: see latest_evidence.py.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, or_, select
 
-from backend.corrections.values import Annotation, Correction
-from backend.store.evidence import Evidence
+from backend.store.connection.upsert import INSERTS, ensure
+from backend.store.latest_evidence import Evidence
 from backend.store.tables import annotations as live
 from backend.store.tables import corrections, events, syncs, tombstones
-from backend.store.upsert import INSERTS, ensure
-from model.packed import Packed
+from backend.webhooks.corrections import Annotation, Correction
+from model.coco_rle import CocoRle
 
 COLUMNS = ("task", "picture", "cancelled", "ground_truth", "imported", "parent_prediction", "texts", "complete")
 
@@ -96,7 +96,7 @@ def annotations(connection: Connection, project: str) -> tuple[Annotation, ...]:
     masks: dict[int, list[Correction]] = {row.id: [] for row in found}
     ordered = select(corrections).where(corrections.c.project == project)
     for row in connection.execute(ordered.order_by(corrections.c.annotation, corrections.c.position)):
-        mask = Packed((row.height, row.width), row.counts)
+        mask = CocoRle((row.height, row.width), row.counts)
         masks[row.annotation].append(Correction(row.region, row.label, mask, row.origin))
     return tuple(_annotation(row._mapping, tuple(masks[row.id])) for row in found)
 

@@ -16,11 +16,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from backend.store.address import file_of, parsed
-from backend.store.failures import explained, is_away
+from backend.store.connection.address import file_of, parsed
+from backend.store.connection.failures import explained, is_away
+from backend.store.connection.fair_lock import Turns
+from backend.store.connection.sqlite_file import SqliteFile
 from backend.store.schema import bring_to_head
-from backend.store.sqlite_file import SqliteFile
-from backend.store.turns import Turns
 from model.errors import Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from backend.corrections.values import Offer
-from backend.store.clock import now
+from backend.store.connection.clock import now
+from backend.store.connection.upsert import upsert
 from backend.store.tables import offers as table
-from backend.store.upsert import upsert
-from model.packed import Packed
+from backend.webhooks.corrections import Offer
+from model.coco_rle import CocoRle
 
 NEWEST = 20_000  # offers kept for each project, some 30 MB; ours
 SLICE = 1_000  # regions asked for in one statement
@@ -45,7 +45,7 @@ def offers(connection: Connection, project: str, regions: Iterable[str]) -> dict
     for start in range(0, len(wanted), SLICE):
         some = select(table).where(table.c.project == project, table.c.region.in_(wanted[start : start + SLICE]))
         for row in connection.execute(some):
-            mask = Packed((row.height, row.width), row.counts)
+            mask = CocoRle((row.height, row.width), row.counts)
             found[row.region] = Offer(row.region, row.task, row.label, row.phrase, mask, row.version)
     return found
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select
 
+from backend.store.connection.upsert import ensure, upsert
 from backend.store.tables import projects
-from backend.store.upsert import ensure, upsert
 
 
 @dataclass(frozen=True, slots=True)

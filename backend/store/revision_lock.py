@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from backend.store.connection.upsert import ensure
 from backend.store.tables import standings
-from backend.store.upsert import ensure
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
-from backend.store.clock import now
-from backend.store.standing import locked
+from backend.store.connection.clock import now
+from backend.store.revision_lock import locked
 from backend.store.tables import revisions, runs, standings
 from model.errors import BadQuery
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from backend.store.clock import now
-from backend.store.facts import Basis
-from backend.store.standing import Standing, locked
+from backend.store.annotation_rows import Basis
+from backend.store.connection.clock import now
+from backend.store.connection.upsert import upsert
+from backend.store.revision_lock import Standing, locked
 from backend.store.tables import runs, steps
-from backend.store.upsert import upsert
 
 
 class LostLease(Exception):
@@ -40,7 +40,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RunVerdict:
     """What a run came to: the revision that was adopted, or None; figures as JSON takes them; the reason in words."""
 
     revision: int | None
@@ -56,7 +56,7 @@ class Judged:
     parent: int
     started: datetime
     finished: datetime
-    verdict: Verdict
+    verdict: RunVerdict
 
 
 def claim(connection: Connection, project: str, basis: Basis, owner: str, lease_seconds: float) -> Run | None:
@@ -104,7 +104,7 @@ def saved(connection: Connection, run: Run) -> dict[str, bytes]:
     return {row.name: row.value for row in rows}
 
 
-def finish(connection: Connection, run: Run, verdict: Verdict) -> None:
+def finish(connection: Connection, run: Run, verdict: RunVerdict) -> None:
     """Keep the verdict and forget the steps; in one transaction with the adoption where there is one.
 
     Raises: LostLease.
@@ -187,5 +187,5 @@ def _run(row: Row[Any]) -> Run:
 
 
 def _judged(row: Row[Any]) -> Judged:
-    verdict = Verdict(row.revision, row.figures, row.reason)
+    verdict = RunVerdict(row.revision, row.figures, row.reason)
     return Judged(Basis(row.basis_count, row.basis_digest), row.parent, row.started, row.finished, verdict)

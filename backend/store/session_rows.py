@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from backend.store.connection.upsert import INSERTS
 from backend.store.tables import sessions as table
-from backend.store.upsert import INSERTS
 
 
 @dataclass(frozen=True, slots=True)

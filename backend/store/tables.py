@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from backend.store.columns import Moment, Words
+from backend.store.connection.columns import CleanText, Moment
 
 metadata = MetaData()
 Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
@@ -27,10 +27,10 @@ Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEG
 projects = Table(
     "anyword_projects",
     metadata,
-    Column("key", Words, primary_key=True),
-    Column("hostname", Words, nullable=False),
-    Column("title", Words, nullable=False),
-    Column("label_config", Words, nullable=False),
+    Column("key", CleanText, primary_key=True),
+    Column("hostname", CleanText, nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("label_config", CleanText, nullable=False),
     Column("last_webhook", Moment),
     Column("last_sync", Moment),
 )
@@ -39,8 +39,8 @@ events = Table(  # the inbox: webhook events that nobody has read yet
     "anyword_events",
     metadata,
     Column("id", Counter, primary_key=True, autoincrement=True),
-    Column("project", Words, nullable=False),
-    Column("action", Words, nullable=False),
+    Column("project", CleanText, nullable=False),
+    Column("action", CleanText, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("received", Moment, nullable=False),
 )
@@ -48,11 +48,11 @@ events = Table(  # the inbox: webhook events that nobody has read yet
 annotations = Table(  # live ones only
     "anyword_annotations",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("task", BigInteger, nullable=False),
-    Column("picture", Words, nullable=False),
-    Column("annotator", Words, nullable=False),
+    Column("picture", CleanText, nullable=False),
+    Column("annotator", CleanText, nullable=False),
     Column("updated", Moment, nullable=False),
     Column("cancelled", Boolean, nullable=False),
     Column("ground_truth", Boolean, nullable=False),
@@ -68,12 +68,12 @@ annotations = Table(  # live ones only
 corrections = Table(
     "anyword_corrections",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("annotation", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("region", Words, nullable=False),
-    Column("label", Words),
-    Column("origin", Words, nullable=False),
+    Column("region", CleanText, nullable=False),
+    Column("label", CleanText),
+    Column("origin", CleanText, nullable=False),
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
     Column("counts", LargeBinary, nullable=False),
@@ -85,7 +85,7 @@ corrections = Table(
 tombstones = Table(  # deleted annotations and tasks; `kind` is "annotation" or "task"
     "anyword_tombstones",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("kind", String(10), primary_key=True),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("died", Moment, nullable=False),
@@ -94,19 +94,19 @@ tombstones = Table(  # deleted annotations and tasks; `kind` is "annotation" or 
 syncs = Table(  # one row a project, locked by whoever changes its facts
     "anyword_syncs",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("began", Moment),  # of the newest sync that is complete
 )
 
 offers = Table(
     "anyword_offers",
     metadata,
-    Column("project", Words, primary_key=True),
-    Column("region", Words, primary_key=True),
-    Column("task", Words, nullable=False),
-    Column("label", Words),
-    Column("phrase", Words, nullable=False),
-    Column("version", Words, nullable=False),
+    Column("project", CleanText, primary_key=True),
+    Column("region", CleanText, primary_key=True),
+    Column("task", CleanText, nullable=False),
+    Column("label", CleanText),
+    Column("phrase", CleanText, nullable=False),
+    Column("version", CleanText, nullable=False),
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
     Column("counts", LargeBinary, nullable=False),
@@ -117,10 +117,10 @@ offers = Table(
 revisions = Table(
     "anyword_revisions",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("parent", Integer, nullable=False),  # 0: nothing learned
-    Column("cause", Words, nullable=False),
+    Column("cause", CleanText, nullable=False),
     Column("figures", JSON, nullable=False),
     Column("lessons", LargeBinary, nullable=False),
     Column("created", Moment, nullable=False),
@@ -129,7 +129,7 @@ revisions = Table(
 standings = Table(  # what is in force; one row a project, locked by whoever changes it
     "anyword_standings",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("number", Integer),  # NULL: nothing learned; else the database itself checks that the revision is there
     Column("pinned", Boolean, nullable=False),
     Column("era", Integer, nullable=False),  # counts resets
@@ -140,20 +140,20 @@ runs = Table(
     "anyword_runs",
     metadata,
     Column("id", Counter, primary_key=True, autoincrement=True),
-    Column("project", Words, nullable=False),
+    Column("project", CleanText, nullable=False),
     Column("basis_count", Integer, nullable=False),
     Column("basis_digest", String(32), nullable=False),
     Column("parent", Integer, nullable=False),
     Column("era", Integer, nullable=False),
-    Column("owner", Words, nullable=False),
+    Column("owner", CleanText, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("started", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
-    Column("doing", Words, nullable=False),
+    Column("doing", CleanText, nullable=False),
     Column("finished", Moment),
     Column("revision", Integer),  # that the verdict adopted
     Column("figures", JSON),
-    Column("reason", Words),
+    Column("reason", CleanText),
     UniqueConstraint("project", "basis_digest", "parent", "era", name="anyword_runs_once"),
 )
 
@@ -161,7 +161,7 @@ steps = Table(
     "anyword_steps",
     metadata,
     Column("run", Counter, primary_key=True, autoincrement=False),
-    Column("name", Words, primary_key=True),
+    Column("name", CleanText, primary_key=True),
     Column("value", LargeBinary, nullable=False),
     ForeignKeyConstraint(["run"], ["anyword_runs.id"], ondelete="CASCADE"),
 )
@@ -169,7 +169,7 @@ steps = Table(
 sessions = Table(  # what annotators work on; on PostgreSQL it is not logged, as a crash may cost some minutes of it
     "anyword_sessions",
     metadata,
-    Column("project", Words, primary_key=True),
+    Column("project", CleanText, primary_key=True),
     Column("place", String(32), primary_key=True),  # a digest of the task and its picture
     Column("number", String(32), primary_key=True),
     Column("turn", Integer, nullable=False),

@@ -1,1 +1,1 @@
-"""What annotators did, as Label Studio tells it: webhook events and its API, read into corrections."""
+"""Webhook events and syncs of a project, read into what annotators did."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from backend import bounds
+from backend.labelstudio import size_limits
 
 KEY = b'"rle"'
 OPENING = re.compile(rb"\s*:\s*\[")
@@ -52,7 +52,7 @@ def read(raw: bytes) -> Body:
             pieces += [raw[at : start - 1], str(len(codes)).encode()]
             codes.append(numbers)
             at = end + 1
-    document = bounds.loads(b"".join([*pieces, raw[at:]]))
+    document = size_limits.loads(b"".join([*pieces, raw[at:]]))
     if not isinstance(document, dict):
         raise ValueError("The request has to be a JSON object")
     return Body(document, tuple(codes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from model.packed import Packed
+from model.coco_rle import CocoRle
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Correction:
 
     region: str
     label: str | None
-    mask: Packed
+    mask: CocoRle
     origin: str = "manual"
 
 
@@ -59,5 +59,5 @@ class Offer:
     task: str
     label: str | None
     phrase: str
-    mask: Packed
+    mask: CocoRle
     version: str

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend import label_config
-from backend.background import Worker
-from backend.corrections import bodies
-from backend.corrections.actions import DELETED, START_TRAINING, SUBMITTED
-from backend.corrections.annotations import Reading, read_annotation
-from backend.corrections.bodies import Body
-from backend.metrics import Metrics
+from backend.background import BackgroundWorker
+from backend.labelstudio import label_config
+from backend.labelstudio.annotations import AnnotationReading, read_annotation
+from backend.observability.metrics import Metrics
 from backend.problems import problem
-from backend.store import facts, projects
+from backend.store import annotation_rows, projects
+from backend.store.annotation_rows import Event
 from backend.store.database import Database
-from backend.store.facts import Event
 from backend.store.projects import Project
+from backend.webhooks import body as body_module
+from backend.webhooks.actions import DELETED, START_TRAINING, SUBMITTED
+from backend.webhooks.body import Body
 from model.errors import BadQuery, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -29,16 +29,16 @@ IDLE = 60.0  # seconds until the inbox is looked at without a call: another proc
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class EventContent:
     """What an event says: the project as it was then, the annotations, and the ids of what was deleted."""
 
     project: Project
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[AnnotationReading, ...] = ()
     deleted: tuple[int, ...] = ()
     troubles: tuple[str, ...] = ()
 
 
-class Clerk(Worker):
+class EventProcessor(BackgroundWorker):
     """Turns events into facts. An event leaves the inbox in the transaction that stores what it says.
 
     So a kill costs nothing: the next clerk begins with the same event, and facts may be told twice. Several processes
@@ -67,7 +67,7 @@ class Clerk(Worker):
         """Deal with the oldest event; False where there is none. Raises Unavailable; then the event stays."""
         self.catch_up()
         with self._database.reading() as connection:
-            pending = facts.pending(connection, 1)
+            pending = annotation_rows.pending(connection, 1)
         for event in pending:
             self._deal_with(event)
         return bool(pending)
@@ -79,7 +79,7 @@ class Clerk(Worker):
                 self._on_training(event.project)
             with self._database.writing() as connection:
                 _tell(connection, event, news)
-                facts.settle(connection, [event.id])
+                annotation_rows.settle(connection, [event.id])
         except Unavailable:
             raise
         except Exception as error:  # the boundary of one event: it would stand in the way of all others for ever
@@ -93,24 +93,24 @@ class Clerk(Worker):
         logger.error("Event %d (%s, project %s) is left out: %s", event.id, event.action, event.project, message)
         self._metrics.events.labels(event.action, "unreadable").inc()
         with self._database.writing() as connection:
-            facts.settle(connection, [event.id])
+            annotation_rows.settle(connection, [event.id])
 
-    def _report(self, event: Event, news: News) -> None:
+    def _report(self, event: Event, news: EventContent) -> None:
         lost = [trouble for reading in news.readings for trouble in reading.troubles]
         self._metrics.unreadable_masks.inc(len(lost))
         for trouble in (*news.troubles, *lost):
             logger.warning("Event %d, project %s: %s", event.id, event.project, trouble)
 
 
-def news_of(event: Event) -> News:
+def news_of(event: Event) -> EventContent:
     """Read an event, with all its masks. Raises BadQuery or Misconfigured where nothing of it can be read."""
-    body = bodies.unpacked(event.body)
+    body = body_module.unpacked(event.body)
     named = body.document["project"]
     project = Project(event.project, title=named["title"], label_config=named["label_config"])
     if event.action not in SUBMITTED:
-        return News(project, deleted=tuple(body.document.get("ids", ())))
+        return EventContent(project, deleted=tuple(body.document.get("ids", ())))
     config = label_config.read(project.label_config)
-    readings: list[Reading] = []
+    readings: list[AnnotationReading] = []
     troubles: list[str] = []
     for entry in body.document["annotations"]:
         try:
@@ -118,7 +118,7 @@ def news_of(event: Event) -> News:
             readings.append(read_annotation(_whole(entry, body), task, config))
         except BadQuery as error:  # the boundary of one annotation: an event may hold hundreds
             troubles.append(f"annotation {entry.get('id')} is left out: {error}")
-    return News(project, tuple(readings), troubles=tuple(troubles))
+    return EventContent(project, tuple(readings), troubles=tuple(troubles))
 
 
 def _whole(entry: dict[str, Any], body: Body) -> dict[str, Any]:
@@ -132,16 +132,16 @@ def _item(item: Any, body: Body) -> Any:
     value = item.get("value") if isinstance(item, dict) else None
     if not isinstance(value, dict) or "rle" not in value:
         return item
-    return {**item, "value": {**value, "rle": bodies.numbers(value["rle"], body)}}
+    return {**item, "value": {**value, "rle": body_module.numbers(value["rle"], body)}}
 
 
-def _tell(connection: Connection, event: Event, news: News) -> None:
+def _tell(connection: Connection, event: Event, news: EventContent) -> None:
     known = projects.find(connection, event.project)
     described = Project(event.project, known.hostname if known else "", news.project.title, news.project.label_config)
     if known is None or (known.title, known.label_config) != (described.title, described.label_config):
         projects.see(connection, described)
     for reading in news.readings:
-        facts.keep(connection, event.project, reading.annotation)
+        annotation_rows.keep(connection, event.project, reading.annotation)
     if event.action in DELETED:
-        forget = facts.forget if DELETED[event.action] == "annotations" else facts.forget_tasks
+        forget = annotation_rows.forget if DELETED[event.action] == "annotations" else annotation_rows.forget_tasks
         forget(connection, event.project, news.deleted, event.received)

@@ -18,19 +18,19 @@ from cachetools import LRUCache
 from werkzeug.exceptions import BadRequest
 
 from backend.background import Seldom
-from backend.corrections import bodies
-from backend.corrections.actions import ACTIONS, DELETED, START_TRAINING, SUBMITTED, TASKS_CREATED
-from backend.corrections.annotations import id_number, moment
-from backend.corrections.bodies import Body
-from backend.corrections.spool import Spool
+from backend.labelstudio.annotations import id_number, moment
 from backend.learning.progress import progress
-from backend.metrics import Metrics
-from backend.store import facts, projects
-from backend.store.clock import now
+from backend.observability.metrics import Metrics
+from backend.store import annotation_rows, projects
+from backend.store.annotation_rows import Event
+from backend.store.connection.clock import now
+from backend.store.connection.sqlite_file import FileGone
 from backend.store.database import Database
-from backend.store.facts import Event
 from backend.store.projects import Project
-from backend.store.sqlite_file import FileGone
+from backend.webhooks import body as body_module
+from backend.webhooks.actions import ACTIONS, DELETED, START_TRAINING, SUBMITTED, TASKS_CREATED
+from backend.webhooks.body import Body
+from backend.webhooks.spool import Spool
 from model.errors import BadQuery, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def project_key(number: int, created: datetime) -> str:
     return f"{number}.{int(created.timestamp())}"
 
 
-class Recorder:
+class EventRecorder:
     """Puts events into the inbox; threads may share it.
 
     An annotator waits meanwhile, so `database` should be one whose patience is below a second. `wake` is called for
@@ -83,7 +83,7 @@ class Recorder:
         """
         action = ""
         try:
-            body = bodies.read(raw)
+            body = body_module.read(raw)
             action = str(body.document.get("action"))
             event = event_of(body, datetime.now(UTC))
             kept = "" if event is None else self._keep(event)
@@ -179,7 +179,7 @@ class Recorder:
             if event.action != START_TRAINING:  # which is sent to the backend itself, with or without a webhook
                 projects.note_webhook(connection, event.project, event.received)
             if event.action != TASKS_CREATED:  # which teaches nothing, but shows that the webhook is there
-                facts.record(connection, event)
+                annotation_rows.record(connection, event)
         self._wake()
 
     def _count(self, action: str, outcome: str) -> None:

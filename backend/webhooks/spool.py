@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from backend.store.facts import Event
+from backend.store.annotation_rows import Event
 from model.errors import Unavailable
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from tempfile import TemporaryFile
 
 from sqlalchemy import make_url
 
-from backend.corrections.spool import Spool
-from backend.store.address import file_of
+from backend.store.connection.address import file_of
+from backend.webhooks.spool import Spool
 from model.errors import Misconfigured
 
 logger = logging.getLogger(__name__)

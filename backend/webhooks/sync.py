@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from backend import label_config
-from backend.corrections.annotations import Reading, read_annotation
-from backend.corrections.studio import Studio
-from backend.label_config import LabelConfig
-from backend.store import facts, projects
+from backend.labelstudio import label_config
+from backend.labelstudio.annotations import AnnotationReading, read_annotation
+from backend.labelstudio.client import LabelStudioClient
+from backend.labelstudio.label_config import LabelConfig
+from backend.store import annotation_rows, projects
 from backend.store.database import Database
 from backend.store.tables import annotations as stored
 from model.errors import BadQuery
@@ -26,7 +26,7 @@ PATIENCE = timedelta(minutes=2)  # that an event may come after its annotation, 
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SyncReport:
     """What a sync found: annotations, masks in them, masks that could not be read, annotations that are gone.
 
     `left_out`: annotations that could not be read at all.
@@ -49,11 +49,11 @@ class Report:
         return f"project {self.project.partition('.')[0]} ({self.title}): {', '.join(parts)}"
 
 
-def sync(database: Database, studio: Studio, key: str) -> Report:
+def sync(database: Database, studio: LabelStudioClient, key: str) -> SyncReport:
     """Read one project again. What is not there any more is forgotten, once all of the project was read.
 
-    Raises Misconfigured and Unavailable as `Studio` and the database do; what was read until then is kept, and nothing
-    is forgotten.
+    Raises Misconfigured and Unavailable as `LabelStudioClient` and the database do; what was read until then is kept,
+    and nothing is forgotten.
     """
     described = studio.describe(key)
     config = label_config.read(described.project.label_config)
@@ -63,14 +63,14 @@ def sync(database: Database, studio: Studio, key: str) -> Report:
     began = described.asked
     if known is not None and known.last_sync is not None:  # the server tells whole seconds, and syncs need an order
         began = max(began, known.last_sync + timedelta(microseconds=1))
-    reader = _Reader(studio.tasks(key), config, Report(key, described.project.title))
+    reader = _Reader(studio.tasks(key), config, SyncReport(key, described.project.title))
     for page in reader.pages():
         with database.writing() as connection:
-            facts.confirm(connection, key, [reading.annotation for reading in page], began)
+            annotation_rows.confirm(connection, key, [reading.annotation for reading in page], began)
     with database.writing() as connection:
-        before = facts.basis(connection, key).count
-        facts.sweep(connection, key, began)
-        gone = before - facts.basis(connection, key).count
+        before = annotation_rows.basis(connection, key).count
+        annotation_rows.sweep(connection, key, began)
+        gone = before - annotation_rows.basis(connection, key).count
         projects.note_sync(connection, key, began)
     return replace(reader.report, gone=gone)
 
@@ -91,10 +91,10 @@ class _Reader:
 
     tasks: Iterator[Mapping[str, Any]]
     config: LabelConfig
-    report: Report
-    _page: list[Reading] = field(default_factory=list)
+    report: SyncReport
+    _page: list[AnnotationReading] = field(default_factory=list)
 
-    def pages(self) -> Iterator[list[Reading]]:
+    def pages(self) -> Iterator[list[AnnotationReading]]:
         """The readings, some at a time."""
         for task in self.tasks:
             self._page += self._readings(task)
@@ -102,12 +102,12 @@ class _Reader:
                 yield from self._taken()
         yield from self._taken()
 
-    def _taken(self) -> Iterator[list[Reading]]:
+    def _taken(self) -> Iterator[list[AnnotationReading]]:
         page, self._page = self._page, []
         for start in range(0, len(page), PAGE):
             yield page[start : start + PAGE]
 
-    def _readings(self, task: Mapping[str, Any]) -> list[Reading]:
+    def _readings(self, task: Mapping[str, Any]) -> list[AnnotationReading]:
         readings = [reading for entry in task["annotations"] if (reading := self._reading(entry, task)) is not None]
         self.report = replace(
             self.report,
@@ -118,7 +118,7 @@ class _Reader:
         )
         return readings
 
-    def _reading(self, entry: Mapping[str, Any], task: Mapping[str, Any]) -> Reading | None:
+    def _reading(self, entry: Mapping[str, Any], task: Mapping[str, Any]) -> AnnotationReading | None:
         try:
             reading = read_annotation(entry, task, self.config)
         except BadQuery as error:  # the boundary of one annotation

@@ -28,7 +28,7 @@ SHOWN = 200  # characters of what a library says
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class ModelKind(Generic[T]):
     """A class of models, and what to say where weights do not fit it: `trouble` and `remedy`.
 
     spare: how the names of weights may begin that belong to a model around this one.
@@ -40,11 +40,11 @@ class Kind(Generic[T]):
     remedy: str = REMEDY
 
 
-TEXT_ENCODER = Kind(CLIPTextModel, spare=CLIP_PARTS)
+TEXT_ENCODER = ModelKind(CLIPTextModel, spare=CLIP_PARTS)
 
 
 def fitted(
-    kind: Kind[T],
+    kind: ModelKind[T],
     source: str | Path,
     device: torch.device | str,
     dtype: torch.dtype = torch.float32,

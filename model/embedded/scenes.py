@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageDraw
 
-from model.values import Image, Mask
+from model.types import Image, Mask
 
 SHAPES = ("circle", "square", "triangle", "star", "ring", "cross", "heart")
 COLOURS = {

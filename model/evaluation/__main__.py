@@ -10,16 +10,16 @@ import torch
 
 from model.engine import Engine
 from model.errors import AnywordError
-from model.evaluation.ablation import ablate
-from model.evaluation.asking import Asking
-from model.evaluation.checkpoint import print_photographs, print_refinement, print_report, write_profile
-from model.evaluation.clicks import print_clicks
 from model.evaluation.datasets.catalogue import FILES, SCENES, open_files, open_made
 from model.evaluation.harness import Output, evaluate
-from model.evaluation.tables import TABLES
-from model.load import WEIGHTS, EnginePaths, load_engine
+from model.evaluation.measure_checkpoint import print_photographs, print_refinement, print_report, write_profile
+from model.evaluation.scenarios.ask_engine import Asking
+from model.evaluation.scenarios.clicks import print_clicks
+from model.evaluation.tables.ablation import ablate
+from model.evaluation.tables.paper_tables import TABLES
+from model.grounding.label_maps import Background
+from model.loading import WEIGHTS, EnginePaths, load_engine
 from model.presets import PRESETS
-from model.semantic import Background
 
 COMMANDS = ("all", "report", "refine", "clicks", "photographs", "profile", "ablation")
 RUNS = Path("runs/eval")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.evaluation import html
-from model.evaluation.asking import Asking
-from model.evaluation.examples import Dataset
-from model.evaluation.gallery import Shown, cases, chosen, shown
-from model.evaluation.html import Page
+from model.evaluation.datasets.examples import Dataset
 from model.evaluation.records import Record
+from model.evaluation.report import html
+from model.evaluation.report.gallery import GalleryEntry, cases, chosen, shown
+from model.evaluation.report.html import Page
 from model.evaluation.runner import run, settings
-from model.evaluation.summary import figures, table
+from model.evaluation.scenarios.ask_engine import Asking
+from model.evaluation.tables.summary import figures, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def evaluate(asking: Asking, dataset: Dataset, output: Output) -> None:
 def _page(asking: Asking, dataset: Dataset, records: Sequence[Record], count: int) -> Page:
     """The page's contents; the answers that it shows are asked for again."""
     answers = cases(records)
-    groups: dict[str, list[Shown]] = {}
+    groups: dict[str, list[GalleryEntry]] = {}
     for name, picked in chosen(answers, count).items():
         bar = tqdm(picked, f"pictures, {name.lower()}", unit="answer", leave=False)
         groups[name] = [shown(asking, dataset, case) for case in bar]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from model.adapters import profile
-from model.adapters.diffusers_backbone import DiffusersBackbone
+from model.adapters.diffusers import profile
+from model.adapters.diffusers.backbone import DiffusersBackbone
 from model.config import EngineConfig, overridden
 from model.embedded.scenes import HELD_OUT, TUNING
 from model.engine import Engine
-from model.evaluation import photographs
-from model.evaluation.coherence import Coherence, coherence
-from model.evaluation.figures import measure
-from model.evaluation.questions import questions
-from model.evaluation.refinement import compare
-from model.evaluation.sweep import calibrated, sweep
+from model.evaluation.scenarios import photographs
+from model.evaluation.scenarios.head_coherence import Coherence, coherence
+from model.evaluation.scenarios.map_refinement import compare
+from model.evaluation.scenarios.questions import questions
+from model.evaluation.tables.quality_figures import measure
+from model.evaluation.tables.sweep import calibrated, sweep
 
 SWEEP_CACHE = 8 * 2**30  # attention of all tuning pictures at once
 CALIBRATION = 150  # more scenes, for the presence threshold alone: few phrases decide it

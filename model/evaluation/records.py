@@ -28,7 +28,7 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class TextReply:
     """What came back for one text.
 
     `item` numbers the picture's items, `wording` the ways to say it, 0 the one that counts. `areas`: one for each
@@ -81,7 +81,7 @@ class Record:
     """
 
     key: str
-    replies: tuple[Reply, ...]
+    replies: tuple[TextReply, ...]
     classes: tuple[ClassArea, ...]
     efforts: tuple[Effort, ...]
     questions: int

@@ -11,9 +11,9 @@ from typing import Any
 from tqdm import tqdm
 
 from model.errors import Misconfigured
-from model.evaluation.asking import Asking
-from model.evaluation.examples import Dataset
+from model.evaluation.datasets.examples import Dataset
 from model.evaluation.records import Record, parsed
+from model.evaluation.scenarios.ask_engine import Asking
 
 RECORDS, SETTINGS = "records.jsonl", "settings.json"
 

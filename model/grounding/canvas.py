@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from torch.nn import functional
 
-from model.values import Image
+from model.types import Image
 
 SLIM = 8  # heuristic: canvas sides from which the height of a narrow picture is reduced before its width grows
 

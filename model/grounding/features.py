@@ -9,18 +9,18 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 
-from model.alignment import enhance, pieces_of, tokens_of
-from model.cache import Cache
-from model.canvas import to_canvas
-from model.clustering import Views, cluster
 from model.config import EngineConfig, InversionConfig
-from model.fingerprint import image_key
-from model.inversion import GiveWay, Inverted, Subject, invert, plus, trace
-from model.lessons import taught_words, under, with_taught
-from model.ports import Backbone, Parser, Proposer, Segmenter
-from model.stretch import Stretch, stretch_of
-from model.values import Attention, Image, ImageEmbedding, Lesson, Phrase, Word
-from model.wording import Sought, Wording
+from model.grounding.canvas import to_canvas
+from model.grounding.stretch import Stretch, stretch_of
+from model.learning.overrides import taught_words, under, with_taught
+from model.methods.invseg import Views, cluster
+from model.methods.segment_anyword.inversion import GiveWay, Inverted, Subject, invert, plus, trace
+from model.protocols import Backbone, Parser, Proposer, Segmenter
+from model.runtime.cache import Cache
+from model.runtime.image_key import image_key
+from model.text.prompt_text import Sought, Wording
+from model.text.token_spans import enhance, pieces_of, tokens_of
+from model.types import Attention, Image, ImageEmbedding, Lesson, Phrase, Word
 
 BACKGROUND = "background"
 PASSES_OF_A_FIT = 4  # passes without a gradient that take as long as one picture's two with it; ours
@@ -70,14 +70,14 @@ class Seen:
         return self.image.shape[0], self.image.shape[1]
 
 
-class Question(NamedTuple):
+class TextQuestion(NamedTuple):
     """A picture, and a text that is asked about it."""
 
     seen: Seen
     wording: Wording
 
 
-class Asked(NamedTuple):
+class Conditioning(NamedTuple):
     """What the backbone is given of a question: latents (1, c, s, s) and text-encoder outputs (L, d)."""
 
     latents: torch.Tensor
@@ -85,14 +85,14 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """Asks the models, under one configuration, through one cache. Not for several threads at once: see lane.py."""
+class Features:
+    """Asks the models, under one configuration, through one cache. Not for several threads: see scheduler.py."""
 
     models: Models
     config: EngineConfig
     cache: Cache
 
-    def taught(self, lesson: Lesson | None) -> Sight:
+    def taught(self, lesson: Lesson | None) -> Features:
         """The same models and cache under the constants that a lesson gives its phrases. Raises Misconfigured."""
         return replace(self, config=under(self.config, lesson)) if lesson else self
 
@@ -108,7 +108,7 @@ class Sight:
         encoded = self.cache.get(("embedding", key), encode)
         return Seen(key, image, encoded.embedding, encoded.stretch)
 
-    def attend(self, questions: Sequence[Question], give_way: GiveWay) -> list[tuple[Attention, Inverted]]:
+    def attend(self, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[tuple[Attention, Inverted]]:
         """What the backbone looks at under texts whose embeddings were inverted, and those embeddings.
 
         Kept by what was learned itself, so that a lesson's other constants cost no new look.
@@ -121,25 +121,25 @@ class Sight:
         inverted = self.cache.get_all([("inverted", *key) for key in keys], fit)
 
         def look(places: Sequence[int]) -> list[Attention]:
-            asked = [Asked(self.latents(questions[place].seen), inverted[place].embeddings) for place in places]
+            asked = [Conditioning(self.latents(questions[place].seen), inverted[place].embeddings) for place in places]
             if steps:
                 return [trace(self.models.backbone, *each, steps, give_way) for each in asked]
             return self._passes(asked, self._drawn, give_way)
 
         return list(zip(self.cache.get_all([("attention", *key) for key in keys], look), inverted, strict=True))
 
-    def glances(self, questions: Sequence[Question], give_way: GiveWay) -> list[tuple[torch.Tensor, ...]]:
+    def glances(self, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[tuple[torch.Tensor, ...]]:
         """The cross-attention of texts as they stand, without inversion, like `Attention.cross`."""
         plain = replace(self, config=replace(self.config, inversion=InversionConfig()))
 
         def look(places: Sequence[int]) -> list[tuple[torch.Tensor, ...]]:
             chosen = [questions[place] for place in places]
-            asked = [Asked(self.latents(each.seen), self.text(each.wording)) for each in chosen]
+            asked = [Conditioning(self.latents(each.seen), self.text(each.wording)) for each in chosen]
             return self._passes(asked, self._glance, give_way)
 
         return self.cache.get_all([("glance", *plain._key(each)) for each in questions], look)
 
-    def _passes(self, asked: Sequence[Asked], look: Look[T], give_way: GiveWay) -> list[T]:
+    def _passes(self, asked: Sequence[Conditioning], look: Look[T], give_way: GiveWay) -> list[T]:
         """What passes of the backbone read, several texts in each where that keeps the device busier."""
         at_once, found = self.models.backbone.passes_at_once, list[T]()
         for first in range(0, len(asked), at_once):
@@ -165,7 +165,7 @@ class Sight:
             totals = [plus(total, each, 1 / draws) for total, each in zip(totals, seen, strict=True)]
         return [total for total in totals if total is not None]
 
-    def invert(self, questions: Sequence[Question], give_way: GiveWay) -> list[Inverted]:
+    def invert(self, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[Inverted]:
         """Text-encoder outputs of texts, fitted to their pictures as the configuration says, their phrases enhanced.
 
         Either every text asks for something or none does.
@@ -179,7 +179,7 @@ class Sight:
         groups = [questions[first : first + at_once] for first in range(0, len(questions), at_once)]
         return [inverted for group in groups for inverted in self._clustered(group, give_way)]
 
-    def _denoised(self, question: Question, give_way: GiveWay) -> Inverted:
+    def _denoised(self, question: TextQuestion, give_way: GiveWay) -> Inverted:
         backbone, wording = self.models.backbone, question.wording
         phrases = tuple(each.words for each in wording.sought)
         inputs = with_taught(backbone, wording.tokens, taught_words(wording))
@@ -187,7 +187,7 @@ class Sight:
         inverted = invert(backbone, subject, self.config.inversion, give_way)
         return replace(inverted, embeddings=self.enhanced(inverted.embeddings, wording))
 
-    def _clustered(self, questions: Sequence[Question], give_way: GiveWay) -> list[Inverted]:
+    def _clustered(self, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[Inverted]:
         views = [
             Views(self.latents(seen), self.latents(seen, mirrored=True), classes_of(wording), self.text(wording))
             for seen, wording in questions
@@ -216,7 +216,7 @@ class Sight:
         """The Cat-Cross factor of each phrase."""
         return tuple(self.taught(each.lesson).config.attention.enhancement for each in wording.sought)
 
-    def _key(self, question: Question) -> tuple[object, ...]:
+    def _key(self, question: TextQuestion) -> tuple[object, ...]:
         """What tells one question from another."""
         return (question.seen.key, *self._words(question.wording), self.config.attention, self.config.inversion)
 

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import strongest
-from model.class_list import class_names, class_wording
 from model.engine import Engine
-from model.inversion import GiveWay
-from model.refine import refine
-from model.sight import BACKGROUND, classes_of
-from model.syntax import bind, brightest
+from model.grounding.canvas import strongest
+from model.grounding.features import BACKGROUND, classes_of
+from model.grounding.phrase_maps import bind, brightest
+from model.methods.iseg import refine
+from model.methods.segment_anyword.inversion import GiveWay
+from model.text.class_prompt import class_names, class_wording
 from model.text.normalize import spoken
-from model.values import Image, Query
+from model.types import Image, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def label(
 
     Only the named classes compete, and each has its maximum somewhere: name those that the picture shows. From
     image-level labels this makes pseudo-masks (iSeg). Under a preset it is `label(engine.under("balanced"), ...)`.
-    Raises BadQuery for a class list that cannot be answered (class_list.py), BadImage and OutOfMemory.
+    Raises BadQuery for a class list that cannot be answered (class_prompt.py), BadImage and OutOfMemory.
     """
     engine.words(image, Query())
     classes = class_names(names)

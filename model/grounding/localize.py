@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.clusters import Cluster, clusters
 from model.config import EngineConfig
-from model.inversion import GiveWay
-from model.refine import refine
-from model.sight import Question, Sight
-from model.syntax import bind, brightest, evidence, word_maps
-from model.values import Attention, Clause
-from model.wording import Sought, Wording, word
+from model.grounding.features import Features, TextQuestion
+from model.grounding.phrase_maps import bind, brightest, evidence, word_maps
+from model.methods.iseg import refine
+from model.methods.segment_anyword.inversion import GiveWay
+from model.methods.segment_anyword.syntax_points import PhrasePoints, clusters
+from model.text.prompt_text import Sought, Wording, word
+from model.types import Attention, Clause
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +33,11 @@ class Located:
     attended: NDArray[np.float32]
     scores: NDArray[np.float32]
     evidence: torch.Tensor
-    cluster: Cluster | None
+    cluster: PhrasePoints | None
     warning: str | None = None
 
 
-def locate(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> list[list[Located]]:
+def locate(sight: Features, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[list[Located]]:
     """Ask the backbone where the phrases of each text are, and refine its maps.
 
     As many questions at a time as share a pass: what was attended to is large, and kept no longer than needed.
@@ -47,7 +47,7 @@ def locate(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> li
     return [located for group in groups for located in _located(sight, group, give_way)]
 
 
-def _located(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> list[list[Located]]:
+def _located(sight: Features, questions: Sequence[TextQuestion], give_way: GiveWay) -> list[list[Located]]:
     config, found = sight.config, []
     looks = sight.attend(questions, give_way)
     proofs = _evidence(sight, questions, [attention for attention, _ in looks], give_way)
@@ -59,7 +59,7 @@ def _located(sight: Sight, questions: Sequence[Question], give_way: GiveWay) -> 
     return found
 
 
-def _refined(sight: Sight, attention: Attention, wording: Wording, scores: torch.Tensor) -> NDArray[np.float32]:
+def _refined(sight: Features, attention: Attention, wording: Wording, scores: torch.Tensor) -> NDArray[np.float32]:
     """Maps (P, g, g) with maximum 1, refined under each phrase's own constants; those under the same ones together."""
     constants = [sight.taught(each.lesson).config.refine for each in wording.sought]
     refined = torch.empty_like(scores)
@@ -69,7 +69,7 @@ def _refined(sight: Sight, attention: Attention, wording: Wording, scores: torch
     return refined.cpu().numpy()
 
 
-def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> Sequence[Cluster | None]:
+def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> Sequence[PhrasePoints | None]:
     if config.syntax.prompts == "peak":
         return [None] * len(wording.sought)
     every, attached = (*wording.sought, *wording.context), config.syntax.attachments == "figure"
@@ -78,7 +78,7 @@ def _clusters(attention: Attention, wording: Wording, config: EngineConfig) -> S
 
 
 def _evidence(
-    sight: Sight, questions: Sequence[Question], attended: Sequence[Attention], give_way: GiveWay
+    sight: Features, questions: Sequence[TextQuestion], attended: Sequence[Attention], give_way: GiveWay
 ) -> list[list[torch.Tensor]]:
     """The evidence (g, g) for each phrase of each text, read from attention to the phrase alone, as it stands (ours).
 
@@ -87,7 +87,7 @@ def _evidence(
     the mean counts, as CLIP's prompt ensembles have it.
     """
     asked = [[_alone(sight, wording, each) for each in wording.sought] for _, wording in questions]
-    texts = [Question(each.seen, text) for each, own in zip(questions, asked, strict=True) for text in chain(*own)]
+    texts = [TextQuestion(each.seen, text) for each, own in zip(questions, asked, strict=True) for text in chain(*own)]
     looks = zip(texts, sight.glances(texts, give_way), strict=True)
     return [
         [_proof(sight, sought, look, islice(looks, len(own))) for sought, own in zip(wording.sought, each, strict=True)]
@@ -96,14 +96,17 @@ def _evidence(
 
 
 def _proof(
-    sight: Sight, sought: Sought, attention: Attention, alone: Iterable[tuple[Question, tuple[torch.Tensor, ...]]]
+    sight: Features,
+    sought: Sought,
+    attention: Attention,
+    alone: Iterable[tuple[TextQuestion, tuple[torch.Tensor, ...]]],
 ) -> torch.Tensor:
     config = sight.taught(sought.lesson).config.attention
     shown = [(text.sought[0], replace(attention, cross=cross)) for (_, text), cross in alone] or [(sought, attention)]
     return torch.stack([evidence(look, phrase, config) for phrase, look in shown]).mean(0)
 
 
-def _alone(sight: Sight, wording: Wording, sought: Sought) -> list[Wording]:
+def _alone(sight: Features, wording: Wording, sought: Sought) -> list[Wording]:
     """A phrase without the others of its text, under each template; none where its text was just looked at so."""
     config, models = sight.taught(sought.lesson).config, sight.models
     plain = config.inversion.objective == "none" and not config.inversion.trace

@@ -1,4 +1,4 @@
-"""Bind attention to phrases: a noun together with its modifiers. Segment Anyword's rules R1 and R2: clusters.py."""
+"""Bind attention to phrases: a noun together with its modifiers. Segment Anyword's R1 and R2: syntax_points.py."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from model.canvas import resize_maps
 from model.config import AttentionConfig
-from model.refine import normalised
-from model.superpixels import pooled
-from model.values import Attention
-from model.wording import Sought
+from model.grounding.canvas import resize_maps
+from model.methods.iseg import normalised
+from model.methods.superpixels import pooled
+from model.text.prompt_text import Sought
+from model.types import Attention
 
 
 def bind(attention: Attention, sought: Sequence[Sought], config: AttentionConfig) -> torch.Tensor:

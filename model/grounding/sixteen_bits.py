@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from model.stretch import Used, narrow
-from model.values import Image
+from model.grounding.stretch import Used, narrow
+from model.types import Image
 
 Deep = NDArray[np.uint16]  # (H, W, channels): grey, or red, green and blue
 
 WHITE = 0xFFFF
 BITS = 24  # where a PNG's header says how many bits a channel has (PNG specification, section 11.2.1)
 # heuristic: levels that the used part is given: enough that rounding is finer than a camera's noise, and few enough
-# that model/stretch.py sees a narrow picture, stretches it the rest of the way, and says so to the annotator
+# that model/grounding/stretch.py sees a narrow picture, stretches it the rest of the way, and says so to the annotator
 BAND = 112
 LEAST = 32  # heuristic: levels of 16 bits; fewer are the noise of a flat picture
 AT_ONCE = 1 << 20  # levels that are looked up at a time: NumPy needs eight bytes for each

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Image
+from model.types import Image
 
 STRETCHED = "the picture is dark or low in contrast: its contrast was stretched for the models"
 WHITE = 255

@@ -8,14 +8,14 @@ from itertools import permutations
 
 import numpy as np
 
-from model.learning import embeddings
-from model.learning.asking import clauses_of
-from model.learning.content import NOTHING, changed, named
+from model.learning.embeddings import fit_embeddings
+from model.learning.embeddings.attention_loss import AcceptedPicture, FitConfig
+from model.learning.embeddings.nearest_words import closest, nearest
 from model.learning.guard import Marks
-from model.learning.objective import FitConfig, Shown
-from model.learning.resembling import closest, nearest
+from model.learning.lesson_content import NOTHING, changed, named
+from model.learning.lesson_query import clauses_of
 from model.learning.search import WORTH, Study, better, fit_phrases, fit_settings
-from model.values import Lesson, Mask
+from model.types import Lesson, Mask
 
 POOR = (
     0.6  # a label that scores less under the best phrases and settings is a word that the backbone does not know; ours
@@ -58,7 +58,7 @@ def fit_words(study: Study, label: str, start: Lesson, pictures: Sequence[str]) 
     memory = study.memory
     (_, clause), *_ = clauses_of({label: memory.curriculum.labels[label]}, {label: start})
     shown = [shown_in(study, label, picture) for picture in pictures]
-    found = embeddings.fit(memory.plain, clause, shown, FitConfig(), memory.give_way)
+    found = fit_embeddings.fit(memory.plain, clause, shown, FitConfig(), memory.give_way)
     if not found.embeddings:
         return start
     phrases = () if memory.curriculum.labels[label] == (clause.text,) else (clause.text,)
@@ -69,13 +69,13 @@ def fit_words(study: Study, label: str, start: Lesson, pictures: Sequence[str]) 
     return taught if gain >= WORTH else start
 
 
-def shown_in(study: Study, label: str, picture: str) -> Shown:
+def shown_in(study: Study, label: str, picture: str) -> AcceptedPicture:
     """A picture as annotators left it: what is wanted of a label, and the objects of the others."""
     example, memory, wanted = study.examples[picture], study.memory, study.wanted[picture]
     frame = memory.frame(example)
     others: Marks = {other: masks for other, masks in wanted.items() if other != label}
     mine = _union({label: wanted.get(label, ())}, frame)
-    return Shown(memory.latents(memory.seen(example)), mine, _union(others, frame) & ~mine)
+    return AcceptedPicture(memory.latents(memory.seen(example)), mine, _union(others, frame) & ~mine)
 
 
 def _union(marks: Marks, frame: tuple[int, int]) -> Mask:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from model.learning.examples import LEAST_PICTURES
-from model.learning.scoring import framed, score
-from model.values import Mask
+from model.learning.dataset.agreement import framed, score
+from model.learning.dataset.learning_examples import LEAST_PICTURES
+from model.types import Mask
 
 FOLDS = 5  # with five pictures each is held out once; more folds would cost more fits for little more to learn from
 MARGIN = 0.02  # mean gain that is worth another revision

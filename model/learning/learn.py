@@ -7,23 +7,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.engine import Engine
-from model.inversion import GiveWay
-from model.learning.content import NOTHING, in_words
-from model.learning.examples import Curriculum, needed
+from model.learning.dataset.before_after import shown, telling
+from model.learning.dataset.learning_examples import Curriculum, needed
 from model.learning.fitting import fit
 from model.learning.guard import Judgement
-from model.learning.memory import Memory
-from model.learning.saving import Saved, Step, resumed
+from model.learning.lesson_content import NOTHING, in_words
+from model.learning.replay import Memory
+from model.learning.saved_steps import Saved, Step, resumed
 from model.learning.search import Study
-from model.learning.showing import shown, telling
 from model.learning.trials import Trials, first_answers, tried, with_winners
-from model.values import Lesson
+from model.methods.segment_anyword.inversion import GiveWay
+from model.types import Lesson
 
 Words = Mapping[str, tuple[str, ...]]  # by label, what is new about it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class LearningVerdict:
     """What came of learning: the lessons to put in force, by label, where they are adopted; figures; why, in words.
 
     lessons: those in force where nothing is adopted. figures (as JSON takes it): "labels" by label with pictures,
@@ -39,7 +39,7 @@ class Verdict:
     reason: str
 
 
-def learn(engine: Engine, curriculum: Curriculum, saved: Saved, give_way: GiveWay) -> Verdict:
+def learn(engine: Engine, curriculum: Curriculum, saved: Saved, give_way: GiveWay) -> LearningVerdict:
     """Fit lessons to four fifths of the pictures, judge them on the rest, five times over; adopt what wins.
 
     What is adopted is fitted to all pictures then. `give_way` is called between steps. A call with the same `saved`
@@ -61,7 +61,7 @@ def learn(engine: Engine, curriculum: Curriculum, saved: Saved, give_way: GiveWa
         "left_out": before.left_out,
         "pictures": _pictures(study, proven, winners or sorted(trials.changed)),
     }
-    return Verdict(bool(told), won, figures, _reason(judged, winners, told))
+    return LearningVerdict(bool(told), won, figures, _reason(judged, winners, told))
 
 
 def _adopted(study: Study, saved: Saved, trials: Trials, winners: Sequence[str]) -> tuple[Mapping[str, Lesson], Words]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from model.config import EngineConfig
-from model.values import Lesson
+from model.types import Lesson
 
 NOTHING = Lesson("")
 KEY_BYTES = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from model.learning.examples import Curriculum, Example
-from model.ports import Parser
-from model.values import Clause, Lesson
+from model.learning.dataset.learning_examples import Curriculum, LearningExample
+from model.protocols import Parser
+from model.types import Clause, Lesson
 
 MOST_PHRASES = 2  # phrases that a label learns at most: each is one more thing to look for on every picture; ours
 LEAST_SHARE = 0.2  # of a label's masks that came from a text, below which a phrase was one picture's affair; ours
@@ -36,7 +36,7 @@ def phrase_choices(curriculum: Curriculum, label: str, parser: Parser) -> tuple[
     return tuple(dict.fromkeys([other[:1], other, (*names, *other)]))
 
 
-def common_phrases(examples: Sequence[Example], label: str, parser: Parser) -> tuple[str, ...]:
+def common_phrases(examples: Sequence[LearningExample], label: str, parser: Parser) -> tuple[str, ...]:
     """The noun phrases that a label's accepted masks came from, the most frequent first."""
     said = Counter(each.phrase for example in examples for each in example.opinions if each.label == label)
     said.pop("", None)

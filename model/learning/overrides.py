@@ -9,9 +9,9 @@ import torch
 
 from model.config import EngineConfig, overridden
 from model.errors import Misconfigured
-from model.ports import Backbone
-from model.values import Lesson, Tokens
-from model.wording import Wording
+from model.protocols import Backbone
+from model.text.prompt_text import Wording
+from model.types import Lesson, Tokens
 
 OF_A_PHRASE = ("refine", "prompting", "selection", "finish")  # sections that act on one phrase alone
 FACTOR = {"enhancement"}  # the one constant of attention that can differ between the phrases of one text

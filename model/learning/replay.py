@@ -15,28 +15,28 @@ import numpy as np
 import torch
 from cachetools import LRUCache
 
-from model.cache import Cache
+from model.coco_rle import CocoRle, pack, unpack
 from model.config import EngineConfig
 from model.engine import Engine
 from model.errors import BadImage
-from model.finishing import finished
-from model.inversion import GiveWay
-from model.learning.asking import clauses_of
-from model.learning.consensus import size_of
-from model.learning.content import NOTHING, content_of, text_of
-from model.learning.examples import Curriculum, Example
+from model.grounding.features import Features, Models, Seen, TextQuestion
+from model.grounding.localize import Located, locate
+from model.learning.dataset.agreement import frame_of, framed
+from model.learning.dataset.consensus import size_of
+from model.learning.dataset.learning_examples import Curriculum, LearningExample
 from model.learning.guard import Marks
-from model.learning.scoring import frame_of, framed
-from model.lessons import under
-from model.locating import Located, locate
-from model.objects import objects, propose, sketches
-from model.packed import Packed, pack, unpack
-from model.ports import Parser, Segmenter
-from model.proposals import about
-from model.selection import Choice, exclusive
-from model.sight import Models, Question, Seen, Sight
-from model.sketch import drawn
-from model.values import Candidates, Clause, Image, ImageEmbedding, Lesson, Mask, MaskPrompt, Proposals, Query
+from model.learning.lesson_content import NOTHING, content_of, text_of
+from model.learning.lesson_query import clauses_of
+from model.learning.overrides import under
+from model.masks.draft import drawn
+from model.masks.habits import finished
+from model.masks.instances import objects, propose, sketches
+from model.masks.selection import Choice, exclusive
+from model.methods.pmp import about
+from model.methods.segment_anyword.inversion import GiveWay
+from model.protocols import Parser, Segmenter
+from model.runtime.cache import Cache
+from model.types import Candidates, Clause, Image, ImageEmbedding, Lesson, Mask, MaskPrompt, Proposals, Query
 
 SMALL = 512  # pixels along the longer side of the copies: enough to draw borders for a frame half as fine
 ATTENTION_BYTES = 128 * 2**20
@@ -47,10 +47,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class LabelReading:
     """Where the phrases of a label are on a picture, under which configuration, and what other labels claim there."""
 
-    sight: Sight
+    sight: Features
     located: tuple[Located, ...]
     offered: Proposals | None
     rivals: tuple[tuple[Choice, ...], ...]
@@ -93,11 +93,11 @@ class Memory:
         self.curriculum, self.give_way = curriculum, give_way
         self._seen: dict[str, Seen] = {}
         self._frames: dict[str, tuple[int, int]] = {}
-        self._readings: dict[tuple[object, ...], Reading] = {}
-        self._shapes: dict[tuple[object, ...], tuple[tuple[Packed, ...], ...]] = {}
+        self._readings: dict[tuple[object, ...], LabelReading] = {}
+        self._shapes: dict[tuple[object, ...], tuple[tuple[CocoRle, ...], ...]] = {}
 
-    def answer(self, example: Example, lessons: Mapping[str, Lesson]) -> Marks:
-        """The objects of each label as pre-annotation finds them, in the frame of scoring.py.
+    def answer(self, example: LearningExample, lessons: Mapping[str, Lesson]) -> Marks:
+        """The objects of each label as pre-annotation finds them, in the frame of agreement.py.
 
         Raises BadImage for a picture that is gone, and for one of another size than its masks.
         """
@@ -122,8 +122,8 @@ class Memory:
             for label in self.curriculum.labels
         }
 
-    def found(self, example: Example, label: str, lesson: Lesson) -> tuple[Mask, ...]:
-        """The objects of one label under a lesson, replayed: in the frame of scoring.py, the other labels as in force.
+    def found(self, example: LearningExample, label: str, lesson: Lesson) -> tuple[Mask, ...]:
+        """The objects of one label under a lesson, replayed: in agreement.py's frame, the other labels as in force.
 
         Under other phrases or embeddings than those in force, the label is read alone, under the preset `PLAIN`.
         """
@@ -135,13 +135,13 @@ class Memory:
         masks = [finished(mask, finish) for clause in shapes for mask in clause]
         return tuple(mask for mask in masks if mask.any())
 
-    def seen(self, example: Example) -> Seen:
+    def seen(self, example: LearningExample) -> Seen:
         """The small copy of a picture, with the whole picture's embedding. Raises BadImage."""
         if example.picture not in self._seen:
             self._remember(example, example.image())
         return self._seen[example.picture]
 
-    def frame(self, example: Example) -> tuple[int, int]:
+    def frame(self, example: LearningExample) -> tuple[int, int]:
         """The frame (h, w) that masks of a picture are compared in: the whole one's, not that of its small copy.
 
         The copy's sides are rounded, so its frame may differ by a row or a column. Raises BadImage.
@@ -150,7 +150,7 @@ class Memory:
         return self._frames[example.picture]
 
     @property
-    def plain(self) -> Sight:
+    def plain(self) -> Features:
         """The models under the preset that other texts are tried under."""
         return self._replaying.under(PLAIN).sight
 
@@ -168,7 +168,7 @@ class Memory:
         """The backbone's picture (1, c, s, s)."""
         return self.plain.latents(seen)
 
-    def _remember(self, example: Example, image: Image) -> None:
+    def _remember(self, example: LearningExample, image: Image) -> None:
         if example.picture in self._seen:
             return
         whole = self._engine.see(image)
@@ -178,12 +178,12 @@ class Memory:
         embedding = replace(whole.embedding, size=(small.shape[0], small.shape[1]))
         self._seen[example.picture] = Seen(whole.key, small, embedding, whole.stretch)
 
-    def _shaped(self, example: Example, label: str, lesson: Lesson) -> tuple[tuple[Packed, ...], ...]:
+    def _shaped(self, example: LearningExample, label: str, lesson: Lesson) -> tuple[tuple[CocoRle, ...], ...]:
         """By clause, the objects before they are finished; kept, because finishing is what is tried most."""
         changes = {section: values for section, values in lesson.changes.items() if section != "finish"}
         bare = replace(lesson, changes=changes, separate=True)
 
-        def shape() -> tuple[tuple[Packed, ...], ...]:
+        def shape() -> tuple[tuple[CocoRle, ...], ...]:
             self.give_way()
             seen, reading = self.seen(example), self._reading(example, label, bare)
             sight, frame = reading.sight, self.frame(example)
@@ -196,18 +196,18 @@ class Memory:
 
         return _kept(self._shapes, (example.picture, label, content_of(bare)), shape)
 
-    def _reading(self, example: Example, label: str, lesson: Lesson) -> Reading:
+    def _reading(self, example: LearningExample, label: str, lesson: Lesson) -> LabelReading:
         key = example.picture, label, text_of(lesson), repr(lesson.changes.get("refine"))
         return _kept(self._readings, key, lambda: self._read(example, label, lesson))
 
-    def _read(self, example: Example, label: str, lesson: Lesson) -> Reading:
+    def _read(self, example: LearningExample, label: str, lesson: Lesson) -> LabelReading:
         in_force = self.curriculum.in_force
         seen = self.seen(example)
         if text_of(lesson) != text_of(in_force.get(label, NOTHING)):
             asked = clauses_of({label: self.curriculum.labels[label]}, {label: lesson})
             located = _located(self._replaying.under(PLAIN), seen, asked, self.give_way)
             usual = self._reading(example, label, in_force.get(label, NOTHING))
-            return Reading(self.plain, tuple(located), None, usual.rivals)
+            return LabelReading(self.plain, tuple(located), None, usual.rivals)
         engine = self._replaying.under(self.curriculum.preset)
         asked = clauses_of(self.curriculum.labels, {**in_force, label: lesson})
         located = _located(engine, seen, asked, self.give_way)
@@ -217,12 +217,12 @@ class Memory:
         others = [number for number in numbers if number not in own]
         of_others = [located[number] for number in others]
         rivals = objects(engine.sight, seen, of_others, about(offered, others), self.give_way)
-        return Reading(engine.sight, tuple(located[number] for number in own), about(offered, own), tuple(rivals))
+        return LabelReading(engine.sight, tuple(located[number] for number in own), about(offered, own), tuple(rivals))
 
 
 def _located(engine: Engine, seen: Seen, asked: Sequence[tuple[str, Clause]], give_way: GiveWay) -> list[Located]:
     wordings = engine.words(seen.image, Query(tuple(clause for _, clause in asked)))
-    located = locate(engine.sight, [Question(seen, wording) for wording in wordings], give_way)
+    located = locate(engine.sight, [TextQuestion(seen, wording) for wording in wordings], give_way)
     return [each for found in located for each in found]
 
 

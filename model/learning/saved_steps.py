@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from model.coco_rle import CocoRle, pack, unpack
 from model.learning.guard import Marks
-from model.packed import Packed, pack, unpack
-from model.values import Lesson
+from model.types import Lesson
 
 
 class Saved(Protocol):
@@ -68,7 +68,7 @@ def _mask(mask: Any) -> list[Any]:
 
 def _read_mask(read: list[Any]) -> Any:
     height, width, counts = read
-    return unpack(Packed((height, width), counts.encode("ascii")))
+    return unpack(CocoRle((height, width), counts.encode("ascii")))
 
 
 def _lesson(lesson: Lesson) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from model.config import EngineConfig
-from model.learning.asking import phrase_choices
-from model.learning.consensus import agreed
-from model.learning.content import changed, content_of
-from model.learning.examples import Example
+from model.learning.dataset.agreement import score
+from model.learning.dataset.consensus import agreed
+from model.learning.dataset.learning_examples import LearningExample
 from model.learning.guard import Marks
-from model.learning.memory import Memory
-from model.learning.scoring import score
-from model.lessons import under
-from model.values import Lesson
+from model.learning.lesson_content import changed, content_of
+from model.learning.lesson_query import phrase_choices
+from model.learning.overrides import under
+from model.learning.replay import Memory
+from model.types import Lesson
 
 PERFECT = 0.97  # a label that scores this has nothing to win from settings
 GOOD = 0.9  # from here on, other words cannot be what is missing
@@ -39,7 +39,7 @@ SMOOTHINGS = (0.0, 0.03, 0.06)  # of the object's side: what hangs on by less th
 class Study:
     """Pictures with what annotators agree on, and the score of any lesson of a label on them. Used inside the lane."""
 
-    def __init__(self, memory: Memory, examples: Sequence[Example]) -> None:
+    def __init__(self, memory: Memory, examples: Sequence[LearningExample]) -> None:
         self.memory = memory
         self.examples = {each.picture: each for each in examples}
         self.wanted: dict[str, Marks] = {each.picture: agreed(each) for each in examples}

@@ -9,16 +9,16 @@ from functools import partial
 import numpy as np
 
 from model.errors import BadImage
-from model.learning.content import NOTHING, content_of
-from model.learning.examples import LEAST_PICTURES
+from model.learning.dataset.before_after import HeldOutLabel
+from model.learning.dataset.learning_examples import LEAST_PICTURES
+from model.learning.dataset.sampling import MOST, sampled
 from model.learning.fitting import fit
 from model.learning.guard import FOLDS, Judgement, Marks, folds, judge
-from model.learning.memory import Memory
-from model.learning.sampling import MOST, sampled
-from model.learning.saving import Saved, Step, resumed
+from model.learning.lesson_content import NOTHING, content_of
+from model.learning.replay import Memory
+from model.learning.saved_steps import Saved, Step, resumed
 from model.learning.search import Study
-from model.learning.showing import Scene
-from model.values import Lesson
+from model.types import Lesson
 
 Lessons = Mapping[str, Lesson]  # by label
 
@@ -45,11 +45,11 @@ class Trials:
         )
         return {label: judge((label, len(self.changed)), wanted, before, after) for label in labels}
 
-    def scenes(self, label: str) -> list[Scene]:
+    def scenes(self, label: str) -> list[HeldOutLabel]:
         """The pictures on which annotators or either way see a label."""
         sides = self.wanted, self.before, self.after
         rows = [(picture, [side[picture].get(label, ()) for side in sides]) for picture in self.wanted]
-        return [Scene(picture, label, *found) for picture, found in rows if any(found)]
+        return [HeldOutLabel(picture, label, *found) for picture, found in rows if any(found)]
 
     def overall(self) -> tuple[float, float]:
         """Mean scores before and after, over all labels on all pictures that show them."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import box_mask, extent, grown
-from model.hints import marks
-from model.values import Box, Hint, Mask
+from model.masks.hint_prompts import marks
+from model.types import Box, Hint, Mask
 
 SLACK = 0.1  # of a box's side, by which a mask may pass it: people draw boxes a little too tight
 LEAST_SLACK = 2.0  # pixels

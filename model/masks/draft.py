@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from model.values import Mask, Segment
+from model.types import Mask, Segment
 
 
 def _nothing(_: Mask) -> str:
@@ -13,7 +13,7 @@ def _nothing(_: Mask) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
+class SegmentDraft:
     """Draws a mask (H, W) and makes a segment of it. Holds no features and no attention: those take a device's memory.
 
     Drawing changes nothing, and asks neither weights nor the cache. `remark` says what an annotator should know of the
@@ -25,7 +25,7 @@ class Sketch:
     remark: Callable[[Mask], str] = _nothing
 
 
-def drawn(sketches: Iterable[Sketch]) -> tuple[tuple[Segment, ...], tuple[str, ...]]:
+def drawn(sketches: Iterable[SegmentDraft]) -> tuple[tuple[Segment, ...], tuple[str, ...]]:
     """The segments in their order, and the remarks about their masks. Empty masks are no segments."""
     masks = [(sketch, sketch.mask()) for sketch in sketches]
     remarks = dict.fromkeys(sketch.remark(mask) for sketch, mask in masks)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.stretch import Stretch
-from model.values import Image, Mask
+from model.grounding.stretch import Stretch
+from model.types import Image, Mask
 
 WORK = 256  # longest side, in pixels, of the frame in which the filter looks; ours
 DRAWN = 1024  # longest side, in pixels, of the frame in which borders are drawn; ours

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from model.boundary import surroundings
 from model.config import FinishConfig
-from model.values import Mask
+from model.masks.guided_filter import surroundings
+from model.types import Mask
 
 
 def finished(mask: Mask, config: FinishConfig) -> Mask:

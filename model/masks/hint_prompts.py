@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import cell_of, line_cells
 from model.errors import BadQuery
 from model.geometry import bounds, box_mask
-from model.refine import normalised
-from model.values import Box, Hint, Mask, MaskPrompt, Point, Stroke
+from model.grounding.canvas import cell_of, line_cells
+from model.methods.iseg import normalised
+from model.types import Box, Hint, Mask, MaskPrompt, Point, Stroke
 
 POINTS = 5  # of a line that SAM is given; ours
 SPACING = 0.1  # between those points at least, in shorter sides of the picture; ours

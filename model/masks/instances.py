@@ -10,29 +10,29 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from model.clusters import cluster_prompt, plain_mask
 from model.config import EngineConfig, FinishConfig, SelectionConfig
-from model.finishing import finished
-from model.inversion import GiveWay
-from model.locating import Located
-from model.prompting import Blob, blob_prompts, blobs
-from model.proposals import frame_of, joining
-from model.selection import Choice, best, distinct, grained, placed, with_evidence
-from model.shaping import Sheet, shaped, sheet_of
-from model.sight import Seen, Sight
-from model.sketch import Sketch
-from model.values import Mask, MaskPrompt, Proposals, Segment
+from model.grounding.features import Features, Seen
+from model.grounding.localize import Located
+from model.masks.draft import SegmentDraft
+from model.masks.habits import finished
+from model.masks.mask_prompts import Blob, blob_prompts, blobs
+from model.masks.postprocess import Sheet, shaped, sheet_of
+from model.masks.selection import Choice, best, distinct, grained, placed, with_evidence
+from model.methods.pmp import frame_of, joining
+from model.methods.segment_anyword.inversion import GiveWay
+from model.methods.segment_anyword.syntax_points import cluster_prompt, plain_mask
+from model.types import Mask, MaskPrompt, Proposals, Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thing:
+class Instance:
     """One object as a phrase's map shows it, and how SAM is asked for it."""
 
     blob: Blob
     prompts: list[MaskPrompt]
 
 
-def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals | None:
+def propose(sight: Features, seen: Seen, located: Sequence[Located]) -> Proposals | None:
     """The proposer's masks for all phrases, where proposals take part."""
     proposer = sight.models.proposer
     if not sight.config.proposals.join or proposer is None or not located:
@@ -42,7 +42,7 @@ def propose(sight: Sight, seen: Seen, located: Sequence[Located]) -> Proposals |
 
 
 def objects(
-    sight: Sight, seen: Seen, located: Sequence[Located], proposals: Proposals | None, give_way: GiveWay
+    sight: Features, seen: Seen, located: Sequence[Located], proposals: Proposals | None, give_way: GiveWay
 ) -> list[tuple[Choice, ...]]:
     """For each phrase the objects that match it, those that the picture gives too little evidence for left out.
 
@@ -64,10 +64,10 @@ def objects(
     return found
 
 
-def _asked(sight: Sight, seen: Seen, located: Located) -> list[Thing]:
+def _asked(sight: Features, seen: Seen, located: Located) -> list[Instance]:
     config = sight.taught(located.sought.lesson).config
     found = blobs(located.scores, config.prompting)
-    return [Thing(blob, prompts_for(located, blob, seen.size, config)) for blob in found]
+    return [Instance(blob, prompts_for(located, blob, seen.size, config)) for blob in found]
 
 
 def _matching(located: Located, choices: Sequence[Choice], config: SelectionConfig) -> tuple[Choice, ...]:
@@ -90,7 +90,9 @@ def prompts_for(located: Located, blob: Blob, size: tuple[int, int], config: Eng
     return [pointed]
 
 
-def sketches(sight: Sight, seen: Seen, located: Located, choices: Sequence[Choice], separate: bool) -> list[Sketch]:
+def sketches(
+    sight: Features, seen: Seen, located: Located, choices: Sequence[Choice], separate: bool
+) -> list[SegmentDraft]:
     """One segment for each object, or one for all of them, with masks that are still to be drawn."""
     if not choices:
         return []
@@ -100,12 +102,12 @@ def sketches(sight: Sight, seen: Seen, located: Located, choices: Sequence[Choic
     finish, best_one = sight.config.finish, choices[0]
     if not sight.config.syntax.decode:
         plain = partial(_plain, located.scores, seen.size, finish)
-        return [Sketch(plain, partial(of, score=best_one.score, presence=best_one.evidence))]
+        return [SegmentDraft(plain, partial(of, score=best_one.score, presence=best_one.evidence))]
     sheet, found = sheet_of(sight, seen), []
     for group in [[each] for each in choices] if separate else [choices]:
         logits, first = [each.low_res_mask for each in group], group[0]
         told = partial(of, score=first.score, presence=first.evidence, low_res_mask=reduce(np.maximum, logits))
-        found.append(Sketch(partial(_joined, sheet, logits, finish), told))
+        found.append(SegmentDraft(partial(_joined, sheet, logits, finish), told))
     return found
 
 

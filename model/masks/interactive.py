@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.box_limits import clipped, inside, limits_of, remark_on, within
-from model.correction import obedient, refined
-from model.hints import hint_channels, hint_prompts, marks, merged
-from model.locating import Located
-from model.refine import refine
-from model.selection import Choice, best
-from model.shaping import Sheet, shaped, sheet_of
-from model.sight import Question, Seen, Sight
-from model.sketch import Sketch
-from model.values import Box, Candidates, Hint, Mask, Point, Segment
-from model.wording import Wording
+from model.grounding.features import Features, Seen, TextQuestion
+from model.grounding.localize import Located
+from model.masks.box_limits import clipped, inside, limits_of, remark_on, within
+from model.masks.draft import SegmentDraft
+from model.masks.hint_prompts import hint_channels, hint_prompts, marks, merged
+from model.masks.postprocess import Sheet, shaped, sheet_of
+from model.masks.refinement import obedient, refined
+from model.masks.selection import Choice, best
+from model.methods.iseg import refine
+from model.text.prompt_text import Wording
+from model.types import Box, Candidates, Hint, Mask, Point, Segment
 
 UNSURE = 0.5  # heuristic: SAM's estimate of its IoU; below it the mask of a box is wrong more often than right
 
 
-def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> list[Sketch]:
+def pointed(sight: Features, seen: Seen, hints: Sequence[Hint], located: Sequence[Located]) -> list[SegmentDraft]:
     """Ask SAM for each hint; where text came along, it says which of SAM's candidates is meant."""
     hints = [within(hint, seen.size) for hint in hints]
     asked = [hint_prompts(hint, seen.size) for hint in hints]
@@ -41,7 +41,7 @@ def pointed(sight: Sight, seen: Seen, hints: Sequence[Hint], located: Sequence[L
         logits = inside(choice.low_res_mask, limits, seen.size)
         phrase, clause = (meant.sought.phrase, meant.sought.clause) if meant else (None, None)
         of = partial(Segment, score=choice.score, phrase=phrase, clause=clause, hint=number, low_res_mask=logits)
-        sketches.append(Sketch(partial(_drawn, sheet, choice.low_res_mask, points, limits), of, remark_on(hint)))
+        sketches.append(SegmentDraft(partial(_drawn, sheet, choice.low_res_mask, points, limits), of, remark_on(hint)))
     return sketches
 
 
@@ -57,7 +57,7 @@ def is_unsure(hint: Hint, found: Sequence[Candidates]) -> bool:
 
 
 def answered(
-    sight: Sight, seen: Seen, hint: Hint, located: Sequence[Located], candidates: Sequence[Candidates]
+    sight: Features, seen: Seen, hint: Hint, located: Sequence[Located], candidates: Sequence[Candidates]
 ) -> tuple[Choice, Located | None]:
     """The candidate that a hint means, and the phrase that it points at, where text came along."""
     selection = sight.config.selection
@@ -70,9 +70,11 @@ def answered(
     return best(obedient(candidates, marks(hint, seen.size), seen.size), wanted, weight), meant
 
 
-def hint_scores(sight: Sight, seen: Seen, hint: Hint) -> NDArray[np.float32]:
+def hint_scores(sight: Features, seen: Seen, hint: Hint) -> NDArray[np.float32]:
     """The hint as initial maps, spread by self-attention (iSeg): scores (g, g) with maximum 1."""
-    ((attention, _),) = sight.attend([Question(seen, Wording(sight.models.backbone.tokenize(""), ()))], lambda: None)
+    ((attention, _),) = sight.attend(
+        [TextQuestion(seen, Wording(sight.models.backbone.tokenize(""), ()))], lambda: None
+    )
     channels = hint_channels(hint, int(attention.among.shape[0] ** 0.5), seen.size)
     start = torch.from_numpy(channels.maps).to(attention.among.device)
     refined = refine(start, attention.broad, attention.among, sight.config.refine).scores

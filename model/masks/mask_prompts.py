@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.canvas import cell_centre
 from model.config import PromptingConfig
-from model.values import Mask, MaskPrompt
+from model.grounding.canvas import cell_centre
+from model.types import Mask, MaskPrompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

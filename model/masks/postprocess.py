@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.boundary import snapped
 from model.config import SelectionConfig
-from model.hints import pixel_of
-from model.sight import Seen, Sight
-from model.stretch import Stretch
-from model.tidy import tidy
-from model.values import Image, Mask, Point
+from model.grounding.features import Features, Seen
+from model.grounding.stretch import Stretch
+from model.masks.guided_filter import snapped
+from model.masks.hint_prompts import pixel_of
+from model.masks.specks import tidy
+from model.types import Image, Mask, Point
 
 DISC = 0.5  # radius, in reaches of a border, of what a disobeyed mark changes by itself; ours
 
@@ -35,7 +35,7 @@ class Sheet:
     config: SelectionConfig
 
 
-def sheet_of(sight: Sight, seen: Seen) -> Sheet:
+def sheet_of(sight: Features, seen: Seen) -> Sheet:
     """A picture without what the segmenter made of it: of that, drawing needs the sizes alone."""
     frame = replace(seen.embedding, features=torch.empty(0))
     return Sheet(seen.image, seen.stretch, partial(sight.models.segmenter.enlarge, frame), sight.config.selection)

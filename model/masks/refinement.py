@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.hints import marks
-from model.selection import Choice, best
-from model.values import Candidates, Hint, Point
+from model.masks.hint_prompts import marks
+from model.masks.selection import Choice, best
+from model.types import Candidates, Hint, Point
 
 Logits = NDArray[np.float32]  # (h, w) in SAM's low-resolution frame
 

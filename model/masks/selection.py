@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import resize_maps
 from model.geometry import iou
-from model.values import Candidates, Mask
+from model.grounding.canvas import resize_maps
+from model.types import Candidates, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from model.boundary import surroundings
-from model.hints import pixel_of
-from model.values import Mask, Point
+from model.masks.guided_filter import surroundings
+from model.masks.hint_prompts import pixel_of
+from model.types import Mask, Point
 
 SHARE = 0.25  # parts and holes this large, in areas of the mask, stay however small the mask is; ours
 

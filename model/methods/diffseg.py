@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import lattice, strongest
-from model.divergence import symmetric_kl_between
 from model.engine import Engine
-from model.refine import refine
-from model.syntax import brightest
-from model.values import Image, Query
-from model.wording import Wording
+from model.grounding.canvas import lattice, strongest
+from model.grounding.phrase_maps import brightest
+from model.methods.iseg import refine
+from model.methods.symmetric_kl import symmetric_kl_between
+from model.text.prompt_text import Wording
+from model.types import Image, Query
 
 
 @dataclass(frozen=True, slots=True)

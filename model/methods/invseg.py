@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import torch
 
-from model.alignment import pieces_of
 from model.config import EngineConfig, InversionConfig
-from model.divergence import symmetric_kl
-from model.inversion import DIVERGED, GiveWay, Inverted, pausing
-from model.ports import Backbone
-from model.refine import spread
-from model.syntax import bind
-from model.values import Attention
-from model.wording import Sought
+from model.grounding.phrase_maps import bind
+from model.methods.iseg import spread
+from model.methods.segment_anyword.inversion import DIVERGED, GiveWay, Inverted, pausing
+from model.methods.symmetric_kl import symmetric_kl
+from model.protocols import Backbone
+from model.text.prompt_text import Sought
+from model.text.token_spans import pieces_of
+from model.types import Attention
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ RUN = 4  # products on a CPU after which is looked whether maps still move; what
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refined:
+class RefinedMaps:
     """scores (P, g, g), each with sum 1 (0 where a map was flat); iterations (P,), products made for each phrase."""
 
     scores: torch.Tensor
@@ -40,7 +40,7 @@ def entropy_reduced(among: torch.Tensor, factor: float) -> torch.Tensor:
     return reduced
 
 
-def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> Refined:
+def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, config: RefineConfig) -> RefinedMaps:
     """Spread maps (P, g, g) over what belongs together.
 
     The first product is with all heads (`broad`), the others with the entropy-reduced coherent ones (`among`): ours,
@@ -49,9 +49,9 @@ def refine(scores: torch.Tensor, broad: torch.Tensor, among: torch.Tensor, confi
     """
     first = spread(scores.flatten(1), among if config.coherent_first else broad)
     if config.max_iterations == 1:  # reducing the entropy would take longer than all the rest
-        return Refined(normalised(first).reshape(scores.shape), torch.ones(len(scores), dtype=torch.long))
+        return RefinedMaps(normalised(first).reshape(scores.shape), torch.ones(len(scores), dtype=torch.long))
     settled, iterations = settle(first, entropy_reduced(among, config.entropy_factor), config)
-    return Refined(settled.reshape(scores.shape), iterations + 1)
+    return RefinedMaps(settled.reshape(scores.shape), iterations + 1)
 
 
 def settle(maps: torch.Tensor, matrix: torch.Tensor, config: RefineConfig) -> tuple[torch.Tensor, torch.Tensor]:

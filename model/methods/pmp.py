@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import resize_maps
 from model.config import ProposalConfig
 from model.geometry import iou
-from model.values import Candidates, Mask, Proposals
+from model.grounding.canvas import resize_maps
+from model.types import Candidates, Mask, Proposals
 
 OUTSIDE = -20.0  # logit of the cells that pad the low-resolution frame: surely not on the object
 

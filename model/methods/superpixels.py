@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from model.canvas import lattice
-from model.divergence import symmetric_kl_between
+from model.grounding.canvas import lattice
+from model.methods.symmetric_kl import symmetric_kl_between
 
 LEAST = 1e-6
 

@@ -22,14 +22,14 @@ Compute = Callable[..., Tensors]
 KEPT = 32  # recordings; each holds what it is given and puts out, 0.3 GB at most at Stable Diffusion's size. Ours
 
 
-class Recorder:
+class GraphRecorder:
     """Calls functions of batches: on a CUDA device from recordings, made when a shape comes for the first time.
 
     All recordings work in the same memory, so that it grows with the greatest of them and not with their number. Not
     for several threads at once, as the models themselves are not; others may use the device meanwhile.
     """
 
-    _all: ClassVar[WeakSet[Recorder]] = WeakSet()
+    _all: ClassVar[WeakSet[GraphRecorder]] = WeakSet()
 
     def __init__(self, device: torch.device) -> None:
         self._recordings: LRUCache[object, Recording] = LRUCache(KEPT)

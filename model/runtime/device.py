@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import torch
 
 from model.errors import Misconfigured
-from model.load import device_named
+from model.loading import device_named
 
 
 @dataclass(frozen=True, slots=True)

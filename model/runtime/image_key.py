@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from model.values import Image
+from model.types import Image
 
 _keys: dict[int, str] = {}  # of frozen pictures, by identity, for as long as they live
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from model.ports import Backbone, Segmenter
-from model.sight import Models
-from model.values import Attention, Candidates, ImageEmbedding, MaskPrompt
+from model.grounding.features import Models
+from model.protocols import Backbone, Segmenter
+from model.types import Attention, Candidates, ImageEmbedding, MaskPrompt
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import torch
 
-from model.adapters.recorder import Recorder
-from model.cache import Cache
 from model.errors import OutOfMemory
+from model.runtime.cache import Cache
+from model.runtime.cuda_graphs import GraphRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def give_back(error: BaseException, cache: Cache) -> None:
     """Free what a failed computation still holds, and what is only kept to be quick."""
     traceback.clear_frames(error.__traceback__)  # their local variables hold tensors for as long as the error lives
     cache.clear()
-    Recorder.give_back()
+    GraphRecorder.give_back()
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -75,7 +75,7 @@ class _Entry:
             self.outcome.set_exception(refusal)
 
 
-class Lane:
+class Scheduler:
     """A bounded queue before one worker thread."""
 
     def __init__(self, capacity: int, patience: float = PATIENCE) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from model.errors import BadQuery
-from model.ports import Backbone, Parser
-from model.sight import BACKGROUND
-from model.values import Clause, Tokens
-from model.wording import Sought, Wording, read, read_whole, too_long
+from model.grounding.features import BACKGROUND
+from model.protocols import Backbone, Parser
+from model.text.prompt_text import Sought, Wording, read, read_whole, too_long
+from model.types import Clause, Tokens
 
 
 def class_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from model.alignment import tokens_of
 from model.errors import BadQuery
-from model.ports import Backbone, Parser
+from model.protocols import Backbone, Parser
 from model.text.normalize import sentence, spoken
-from model.values import Clause, Lesson, Phrase, Tokens
+from model.text.token_spans import tokens_of
+from model.types import Clause, Lesson, Phrase, Tokens
 
 QUOTED = 60  # characters of a text that a message repeats
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from model.values import Tokens, Word
+from model.types import Tokens, Word
 
 
 def tokens_of(tokens: Tokens, word: Word, offset: int = 0) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Train the small AutoencoderKL: 8 px a cell, 8 latent channels, on procedural scenes. Resumes from its checkpoint.
 
-    python -m model.embedded.train_autoencoder --out runs/autoencoder
+    python -m model.training.train_autoencoder --out runs/autoencoder
 
 The encoder first learns the whitened principal components of 8 x 8 patches, then the decoder learns to undo it.
 Both at once took ten times as long on two cores and lost colours: a goal for the encoder is worth the detour. Ours.
@@ -21,7 +21,7 @@ from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from model.embedded import scenes
-from model.embedded.checkpoint import Checkpoint
+from model.training.checkpoint import Checkpoint
 
 SIZE = 128
 CELL = 8

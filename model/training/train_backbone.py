@@ -1,9 +1,9 @@
 """Train the small text-to-image latent diffusion model (UNet and text encoder) on procedural scenes.
 
-    python -m model.embedded.train_backbone --vae runs/autoencoder/vae --out runs/backbone
-    python -m model.embedded.train_backbone --vae runs/autoencoder/vae --out runs/backbone --export FOLDER
+    python -m model.training.train_backbone --vae runs/autoencoder/vae --out runs/backbone
+    python -m model.training.train_backbone --vae runs/autoencoder/vae --out runs/backbone --export FOLDER
 
-Denoising loss, a grounding term on cross-attention (grounding.py), and dense supervision (kind_head.py).
+Denoising loss, a grounding term on cross-attention (grounding_loss.py), and dense supervision (kind_head.py).
 Deterministic from the step number,
 resumes from its checkpoint, writes the folder that `StableDiffusionPipeline.from_pretrained` loads.
 """
@@ -22,13 +22,13 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from model.embedded import vocabulary
-from model.embedded.checkpoint import Checkpoint
-from model.embedded.grounding import Capture, Words, grounding_loss, tap_cross_attention, words_of
-from model.embedded.kind_head import KindHead
-from model.embedded.language import Style, prompt
-from model.embedded.scene_store import GRID, SceneStore, prepare
-from model.embedded.train_autoencoder import CHANNELS
+from model.embedded.scene_language import Style, prompt
+from model.training.backbone import vocabulary
+from model.training.backbone.grounding_loss import Capture, ContentWords, grounding_loss, tap_cross_attention, words_of
+from model.training.backbone.kind_head import KindHead
+from model.training.backbone.scene_store import GRID, SceneStore, prepare
+from model.training.checkpoint import Checkpoint
+from model.training.train_autoencoder import CHANNELS
 
 BATCH = 24
 RATE, MUON_RATE = 4e-4, 1e-3
@@ -132,7 +132,7 @@ def loss_of(student: Student, store: SceneStore, scaling: float, step: int) -> d
     return {"denoising": denoising, "share": course.share * share, "level": course.level * level, "kinds": kinds}
 
 
-def _grounding(student: Student, words: Words, counted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _grounding(student: Student, words: ContentWords, counted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The two grounding terms, each the mean over the two resolutions."""
     terms = [grounding_loss(maps, words, counted) for maps in student.maps()]
     shares, levels = zip(*terms, strict=True)

@@ -1,6 +1,6 @@
 """Train the English pipeline (tagger, lemmatiser, parser) on UD English EWT and generated captions.
 
-    python -m model.embedded.train_parser --ewt FOLDER --out model/embedded/weights/parser
+    python -m model.training.train_parser --ewt FOLDER --out model/embedded/weights/parser
 
 The EWT folder holds {train,dev,test}.conllu.gz. Same seed, same pipeline. A checkpoint is kept after every epoch
 (`--work`), and the next run goes on from it. The figures go to figures.json in the pipeline's folder.
@@ -24,10 +24,10 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from thinc.api import Adam, Config, Model, Optimizer, fix_random_seed
 
-from model.adapters.spacy_syntax import phrases_of
-from model.embedded.caption_trees import Caption
-from model.embedded.captions import captions
-from model.embedded.treebank import batches, caption_doc, example, read_conllu, shuffled_texts, word_classes
+from model.adapters.spacy.noun_phrases import phrases_of
+from model.training.parser.caption_trees import Caption
+from model.training.parser.captions import captions
+from model.training.parser.treebank import batches, caption_doc, example, read_conllu, shuffled_texts, word_classes
 
 PIPELINE = """
 [nlp]

@@ -1,8 +1,8 @@
 """Train prompt-guided mask proposals (PMP, arXiv 2412.10292) on procedural scenes or a COCO-panoptic-style data set.
 
-    python -m model.embedded.train_proposer --out runs/proposer
-    python -m model.embedded.train_proposer --out runs/proposer --panoptic FILE.json --images FOLDER
-    python -m model.embedded.train_proposer --out runs/proposer --export model/embedded/weights/proposer
+    python -m model.training.train_proposer --out runs/proposer
+    python -m model.training.train_proposer --out runs/proposer --panoptic FILE.json --images FOLDER
+    python -m model.training.train_proposer --out runs/proposer --export model/embedded/weights/proposer
 
 Mask2Former's losses and Hungarian matching. One batch in five comes without text and trains plain Mask2Former, so
 that it also proposes unasked. Deterministic from the step number, resumes from its checkpoint.
@@ -20,25 +20,34 @@ import numpy as np
 import torch
 from transformers.models.mask2former.modeling_mask2former import Mask2FormerLoss
 
-from model.adapters.mask2former import Mask2FormerProposer
+from model.adapters.proposers.mask2former import Mask2FormerProposer
 from model.embedded import scenes
-from model.embedded.checkpoint import Checkpoint
-from model.embedded.language import absent_phrase, phrase_of
-from model.embedded.proposer_data import MOST_TEXTS, Batch, Panoptic, Scenes, Source, batch_of, of_scene, shown
-from model.embedded.proposer_model import GRID, SIDE, Learner
-from model.embedded.train_backbone import advance, set_rate
-from model.proposals import best_ious, masks_at, recall
+from model.embedded.scene_language import absent_phrase, phrase_of
+from model.methods.pmp import best_ious, masks_at, recall
+from model.training.checkpoint import Checkpoint
+from model.training.proposer.proposer_data import (
+    MOST_TEXTS,
+    Panoptic,
+    ProposerBatch,
+    Scenes,
+    Source,
+    batch_of,
+    of_scene,
+    shown,
+)
+from model.training.proposer.proposer_model import GRID, SIDE, ProposerStudent
+from model.training.train_backbone import advance, set_rate
 
 BATCH = 8
 RATE, MUON_RATE = 5e-4, 1e-3
 CELLS = 4.0  # weight of the second task, next to four rounds of Mask2Former's losses
 UNPROMPTED = 5  # every fifth batch comes without text
 SAVE_EVERY, MEASURE_EVERY = 100, 250  # steps
-BACKBONE = Path(__file__).parent / "weights" / "backbone"
+BACKBONE = Path(__file__).parents[1] / "embedded" / "weights" / "backbone"
 SURE = 0.3  # probability from which a proposal counts as named, as in ProposalConfig
 
 
-def loss_of(learner: Learner, criterion: Mask2FormerLoss, batch: Batch) -> torch.Tensor:
+def loss_of(learner: ProposerStudent, criterion: Mask2FormerLoss, batch: ProposerBatch) -> torch.Tensor:
     """Mask, dice and class losses of every round; without text those of plain Mask2Former."""
     if not any(batch.texts):
         answer = learner.model(batch.pixels, mask_labels=batch.masks, class_labels=batch.meant)
@@ -58,7 +67,7 @@ def _kind(name: str, weights: dict[str, float]) -> str:
     return next(kind for kind in weights if name.startswith(kind))
 
 
-def criterion_of(learner: Learner) -> Mask2FormerLoss:
+def criterion_of(learner: ProposerStudent) -> Mask2FormerLoss:
     """Mask2Former's losses with the texts of a prompt in place of classes."""
     config = deepcopy(learner.model.config)
     config.num_labels = MOST_TEXTS
@@ -68,7 +77,7 @@ def criterion_of(learner: Learner) -> Mask2FormerLoss:
 def train(out: Path, source: Source, steps: int, backbone: Path) -> None:
     """Train up to `steps`, saving and measuring now and then and at the end."""
     torch.manual_seed(0)
-    learner = Learner(backbone).train()
+    learner = ProposerStudent(backbone).train()
     criterion, both = criterion_of(learner), optimisers(learner)
     checkpoint = Checkpoint(out / "checkpoint.pt", {"learner": learner, "muon": both[0], "adam": both[1]})
     first, spent, began = *checkpoint.resume(), time.monotonic()
@@ -89,13 +98,13 @@ def train(out: Path, source: Source, steps: int, backbone: Path) -> None:
             record(learner, out, {"steps": step + 1, "seconds": round(seconds), "pictures": (step + 1) * BATCH})
 
 
-def drawn(source: Source, step: int) -> Batch:
+def drawn(source: Source, step: int) -> ProposerBatch:
     """The batch of a step: the same one after a restart."""
     rng = np.random.default_rng([3, step])
     return batch_of([source.example(rng, step % UNPROMPTED != 0) for _ in range(BATCH)], SIDE)
 
 
-def optimisers(learner: Learner) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
+def optimisers(learner: ProposerStudent) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
     """Muon for the matrices of attention and feed-forward layers, AdamW for everything else."""
     others = ("embed", "queries_", "table", "sampling_offsets", "attention_weights", "class_predictor")
     named = [
@@ -107,7 +116,7 @@ def optimisers(learner: Learner) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
     return muon, torch.optim.AdamW(rest, lr=RATE, weight_decay=0.01)
 
 
-def record(learner: Learner, out: Path, progress: dict[str, int]) -> None:
+def record(learner: ProposerStudent, out: Path, progress: dict[str, int]) -> None:
     """Measure and note what the run has done so far, for the model card."""
     proposer = Mask2FormerProposer("proposer", learner.model.eval(), learner.encoder)
     note = progress | {"held_out": measure(proposer, 40)}
@@ -144,7 +153,7 @@ def measure(proposer: Mask2FormerProposer, count: int) -> dict[str, float]:
 
 def export(out: Path, backbone: Path, folder: Path) -> None:
     """Write a run's weights as they are shipped."""
-    learner = Learner(backbone)
+    learner = ProposerStudent(backbone)
     learner.load_state_dict(torch.load(out / "checkpoint.pt", weights_only=True)["learner"])
     learner.save(folder)
 

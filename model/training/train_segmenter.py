@@ -1,8 +1,8 @@
 """Train the embedded segmenter: Segment Anything's recipe (arXiv 2304.02643, appendix A) in small.
 
-    python -m model.embedded.train_segmenter --side 128 --steps 5000 --run runs/segmenter-128
-    python -m model.embedded.train_segmenter --side 192 --steps 1500 --run runs/segmenter-192 --start runs/segmenter-128
-    python -m model.embedded.train_segmenter --run runs/segmenter-192 --export model/embedded/weights/segmenter
+    python -m model.training.train_segmenter --side 128 --steps 5000 --run runs/segmenter-128
+    python -m model.training.train_segmenter --side 192 --steps 1500 --run runs/segmenter-192 --start runs/segmenter-128
+    python -m model.training.train_segmenter --run runs/segmenter-192 --export model/embedded/weights/segmenter
 
 It starts on small pictures, where a step costs half or less, and goes on at full size.
 Stopped runs go on where they were.
@@ -24,10 +24,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from transformers import SamModel
 
-from model.embedded import annotator
-from model.embedded.checkpoint import Checkpoint
-from model.embedded.segmenter_data import Batch, collate, shows_shapes
-from model.embedded.segmenter_model import Learner, export, grown
+from model.training.checkpoint import Checkpoint
+from model.training.segmenter import simulated_annotator
+from model.training.segmenter.segmenter_data import SegmenterBatch, collate, shows_shapes
+from model.training.segmenter.segmenter_model import SegmenterStudent, export, grown
 
 Tensor = torch.Tensor
 SAVE_EVERY = 180  # seconds
@@ -36,7 +36,7 @@ HELD_OUT = 10_000_000  # seeds from here on are for measuring only
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class SegmenterRecipe:
     """What a run is made of: the picture's side in pixels, steps, pictures a step, objects a picture, rate, seed."""
 
     side: int
@@ -49,7 +49,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ask:
+class DecoderCall:
     """One decoder call: points (B, K, N, 2) and labels (B, K, N), boxes (B, K, 4), mask logits (B * K, 1, h, w)."""
 
     points: Tensor | None
@@ -59,29 +59,34 @@ class Ask:
     several: bool = True
 
 
-def first_clicks(rng: np.random.Generator, batch: Batch) -> Ask:
+def first_clicks(rng: np.random.Generator, batch: SegmenterBatch) -> DecoderCall:
     """One click for each mask."""
-    points = [[annotator.click(rng, mask) for mask in masks] for masks in batch.masks]
+    points = [[simulated_annotator.click(rng, mask) for mask in masks] for masks in batch.masks]
     labels = torch.ones((*batch.masks.shape[:2], 1))
-    return Ask(frame(np.array(points))[:, :, None], labels, several=bool(rng.random() < 0.85))
+    return DecoderCall(frame(np.array(points))[:, :, None], labels, several=bool(rng.random() < 0.85))
 
 
-def first_boxes(rng: np.random.Generator, batch: Batch) -> Ask:
+def first_boxes(rng: np.random.Generator, batch: SegmenterBatch) -> DecoderCall:
     """One rough box for each mask, one time in four with a coarse mask and a click as well, as text prompts give."""
-    boxes = torch.from_numpy(np.array([[annotator.box(rng, mask) for mask in masks] for masks in batch.masks])) * 2
+    boxes = (
+        torch.from_numpy(np.array([[simulated_annotator.box(rng, mask) for mask in masks] for masks in batch.masks]))
+        * 2
+    )
     several = bool(rng.random() < 0.5)
     if rng.random() > 0.3:
-        return Ask(None, None, boxes, None, several)
-    logits = torch.from_numpy(np.array([annotator.coarse(rng, mask) for masks in batch.masks for mask in masks]))
+        return DecoderCall(None, None, boxes, None, several)
+    logits = torch.from_numpy(
+        np.array([simulated_annotator.coarse(rng, mask) for masks in batch.masks for mask in masks])
+    )
     clicks = first_clicks(rng, batch)
-    return Ask(clicks.points, clicks.labels, boxes if rng.random() < 0.5 else None, logits[:, None], several)
+    return DecoderCall(clicks.points, clicks.labels, boxes if rng.random() < 0.5 else None, logits[:, None], several)
 
 
-def corrected(rng: np.random.Generator, batch: Batch, ask: Ask, answer: Tensor) -> Ask:
+def corrected(rng: np.random.Generator, batch: SegmenterBatch, ask: DecoderCall, answer: Tensor) -> DecoderCall:
     """The same question with one more click where the answer (B, K, h, w) was wrong, and the answer as mask prompt."""
     seen = (answer > 0).numpy()
     found = [
-        annotator.correction(rng, truth, mask)
+        simulated_annotator.correction(rng, truth, mask)
         for truths, masks in zip(batch.masks, seen, strict=True)
         for truth, mask in zip(truths, masks, strict=True)
     ]
@@ -90,7 +95,7 @@ def corrected(rng: np.random.Generator, batch: Batch, ask: Ask, answer: Tensor) 
     labels = torch.tensor([float(label) for _, label in found]).reshape(*shape, 1)
     if ask.points is not None and ask.labels is not None:
         points, labels = torch.cat([ask.points, points], dim=2), torch.cat([ask.labels, labels], dim=2)
-    return Ask(points, labels, ask.boxes, answer.flatten(0, 1)[:, None].clamp(-32, 32), several=False)
+    return DecoderCall(points, labels, ask.boxes, answer.flatten(0, 1)[:, None].clamp(-32, 32), several=False)
 
 
 def frame(low: NDArray[np.float32]) -> Tensor:
@@ -98,7 +103,7 @@ def frame(low: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(low.astype(np.float32)) * 2 + 0.5
 
 
-def decode(model: SamModel, embeddings: Tensor, ask: Ask) -> tuple[Tensor, Tensor]:
+def decode(model: SamModel, embeddings: Tensor, ask: DecoderCall) -> tuple[Tensor, Tensor]:
     """Mask logits (B, K, M, h, w) and predicted IoU (B, K, M) for every question, M being 3 or 1."""
     count = (ask.points if ask.points is not None else ask.boxes).shape[1]  # type: ignore[union-attr]
     sparse, dense = model.prompt_encoder(ask.points, ask.labels, ask.boxes, ask.logits)
@@ -130,7 +135,7 @@ def losses(logits: Tensor, ious: Tensor, covers: Tensor) -> tuple[Tensor, Tensor
     return best.mean() + F.mse_loss(ious.float(), reached), chosen.detach()
 
 
-def learn(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+def learn(learner: SegmenterStudent, batch: SegmenterBatch, rng: np.random.Generator) -> dict[str, float]:
     """Gradients of one step: pictures are encoded once; clicks, boxes and corrections follow one after the other."""
     model = learner.sam
     with torch.autocast("cpu", torch.bfloat16):
@@ -140,7 +145,7 @@ def learn(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str,
     kinship.backward()
     spent = {"kinship": kinship.item()}
 
-    def ask(name: str, question: Ask) -> Tensor:
+    def ask(name: str, question: DecoderCall) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             masks, ious = decode(model, shared, question)
         loss, chosen = losses(masks, ious, batch.covers)
@@ -160,13 +165,13 @@ def learn(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str,
     return spent
 
 
-def train(recipe: Recipe, run: Path, start: Path | None) -> None:
+def train(recipe: SegmenterRecipe, run: Path, start: Path | None) -> None:
     """Train until the last step, saving every three minutes and measuring now and then.
 
     `start` is the run on smaller pictures that the first weights come from.
     """
     torch.manual_seed(recipe.seed)
-    learner = Learner(recipe.side)
+    learner = SegmenterStudent(recipe.side)
     if start is not None:
         trained = torch.load(start / "checkpoint.pt", weights_only=True)["model"]
         learner.load_state_dict(grown(trained, recipe.side // 8))
@@ -189,7 +194,7 @@ def train(recipe: Recipe, run: Path, start: Path | None) -> None:
             record(learner.sam, recipe, run, (step, seconds))
 
 
-def record(model: SamModel, recipe: Recipe, run: Path, progress: tuple[int, float]) -> None:
+def record(model: SamModel, recipe: SegmenterRecipe, run: Path, progress: tuple[int, float]) -> None:
     """Measure and note what the run has done so far, for the model card."""
     step, seconds = progress
     note = {"recipe": asdict(recipe), "step": step, "seconds": round(seconds), "pictures": step * recipe.batch}
@@ -207,7 +212,7 @@ def shares(learner: torch.nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def advance(
-    learner: Learner, optimizers: tuple[torch.optim.Optimizer, ...], recipe: Recipe, step: int
+    learner: SegmenterStudent, optimizers: tuple[torch.optim.Optimizer, ...], recipe: SegmenterRecipe, step: int
 ) -> dict[str, float]:
     """One optimiser step; its pictures and clicks follow from the seed and the step's number."""
     share = min((step + 1) / recipe.warmup, (recipe.steps - step) / (0.7 * recipe.steps), 1.0)
@@ -233,10 +238,13 @@ def measure(model: SamModel, side: int, count: int) -> dict[str, float]:
         scene = shows_shapes(np.random.default_rng([seed, 2]))
         batch = collate(range(seed, seed + 1), side, 4)
         rng = np.random.default_rng(seed)
-        centres = frame(np.array([[annotator.innermost(mask) for mask in batch.masks[0]]]))[:, :, None]
-        boxes = torch.from_numpy(np.array([[annotator.box(rng, mask, 0.05) for mask in batch.masks[0]]])) * 2
+        centres = frame(np.array([[simulated_annotator.innermost(mask) for mask in batch.masks[0]]]))[:, :, None]
+        boxes = torch.from_numpy(np.array([[simulated_annotator.box(rng, mask, 0.05) for mask in batch.masks[0]]])) * 2
         embeddings = model.vision_encoder(batch.pixels).last_hidden_state
-        for name, ask in {"click": Ask(centres, torch.ones(1, 4, 1)), "box": Ask(None, None, boxes)}.items():
+        for name, ask in {
+            "click": DecoderCall(centres, torch.ones(1, 4, 1)),
+            "box": DecoderCall(None, None, boxes),
+        }.items():
             masks, ious = decode(model, embeddings, ask)
             chosen = masks[0, torch.arange(4), ious[0].argmax(dim=1)].numpy() > 0
             truth = batch.masks[0]
@@ -260,7 +268,7 @@ def main() -> None:
     if given.export is not None:
         export(given.run, given.side, given.export)
     else:
-        train(Recipe(given.side, given.steps), given.run, given.start)
+        train(SegmenterRecipe(given.side, given.steps), given.run, given.start)
 
 
 if __name__ == "__main__":

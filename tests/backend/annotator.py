@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flask.testing import FlaskClient
 
-from model.values import Mask
+from model.types import Mask
 from tests.backend import calls
 from tests.backend.clients import masks, results, status_text
 

@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image as Pictures
 
-from backend import rle
-from model.values import Image
+from backend.labelstudio import brush_rle
+from model.types import Image
 
 LONGEST = 6000  # pixels of a side
 ORIENTATION, SIDEWAYS = 0x0112, 5  # EXIF's tag, and the first of its values that swap height and width
@@ -148,7 +148,7 @@ def scribbles(draw: st.DrawFn, size: tuple[int, int]) -> dict[str, Any]:
     (top, bottom), (left, right) = (sorted(draw(st.integers(0, side - 1)) for _ in range(2)) for side in size)
     mask = np.zeros(size, np.bool_)
     mask[top : bottom + 1, left : right + 1] = True
-    return _item(draw, "scribble", "brush", {"format": "rle", "rle": rle.encode(mask)}, size)
+    return _item(draw, "scribble", "brush", {"format": "rle", "rle": brush_rle.encode(mask)}, size)
 
 
 @st.composite

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pictures
 
-from backend import rle
-from model.values import Image, Mask
+from backend.labelstudio import brush_rle
+from model.types import Image, Mask
 from tests.backend.colour_engine import COLOURS
 
 BITMASK = """<View>
@@ -90,7 +90,7 @@ def box(x: Any, y: Any, width: Any, height: Any) -> dict[str, Any]:
 
 def scribble(mask: Mask) -> dict[str, Any]:
     """The context of a brush mark."""
-    return {"result": [{**_head("scribble", "brush"), "value": {"format": "rle", "rle": rle.encode(mask)}}]}
+    return {"result": [{**_head("scribble", "brush"), "value": {"format": "rle", "rle": brush_rle.encode(mask)}}]}
 
 
 def line(*corners: tuple[Any, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from backend import rle, samples
+from backend import samples
+from backend.labelstudio import brush_rle
 from backend.samples import CONFIG, LABELS, Items
 from model.embedded.scenes import Thing
 
@@ -29,5 +30,5 @@ def classic(items: Items) -> Items:
 def scribble(thing: Thing) -> Items:
     """Brush over the middle of the thing, at least half as far from its rim as possible."""
     depth = cv2.distanceTransform(thing.mask.astype(np.uint8), cv2.DIST_L2, 5)
-    painted = {"format": "rle", "rle": rle.encode(depth >= depth.max() / 2)}
+    painted = {"format": "rle", "rle": brush_rle.encode(depth >= depth.max() / 2)}
     return samples.drawn("scribble", "brush", painted, thing)

@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from PIL import Image as Pictures
 from werkzeug.test import TestResponse
 
-from backend import label_config
-from backend.app import create_app
-from backend.loading import Engine, Load
-from backend.naming import Naming, model_version
+from backend.inference.model_loader import EngineProtocol, Load
+from backend.inference.model_version import VersionNaming, model_version
+from backend.labelstudio import label_config
 from backend.page.journal import Journal
+from backend.server.app import create_app
 from backend.settings import Settings
-from model.values import Mask
+from model.types import Mask
 
 SETTINGS = Settings(max_body_mb=1, max_image_megapixels=1)
 VERSION = model_version(SETTINGS)  # without labels
@@ -27,7 +27,7 @@ OPEN: list[Flask] = []  # conftest.py closes them
 
 def version_of(xml: str, revision: int = 0) -> str:
     """The model version of the embedded models under a labelling config."""
-    return Naming(VERSION, "").version(revision, label_config.read(xml))
+    return VersionNaming(VERSION, "").version(revision, label_config.read(xml))
 
 
 def opened(settings: Settings, load: Load | None = None, journal: Journal | None = None) -> Flask:
@@ -36,7 +36,7 @@ def opened(settings: Settings, load: Load | None = None, journal: Journal | None
     return OPEN[-1]
 
 
-def client_of(engine: Engine, settings: Settings = SETTINGS) -> FlaskClient:
+def client_of(engine: EngineProtocol, settings: Settings = SETTINGS) -> FlaskClient:
     """A client of an app with this engine."""
     return opened(settings, load=lambda: engine).test_client()
 

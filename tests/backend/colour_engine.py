@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.values import Answer, Clause, Finding, Hint, Image, Mask, Phrase, Query, Segment, Word
+from model.types import Answer, Clause, Finding, Hint, Image, Mask, Phrase, Query, Segment, Word
 
 COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 150, 50)}
 

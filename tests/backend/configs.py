@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.configs import EXAMPLES
+from backend.labelstudio.configs import EXAMPLES
 
 RECORDED = Path(__file__).parents[2] / ".." / "shared" / "data" / "label-studio-requests"
 

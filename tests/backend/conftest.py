@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.app import close
+from backend.server.app import close
 from tests.backend.clients import OPEN
 from tests.backend.site import Site, serving
 

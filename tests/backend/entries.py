@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.page.journal import Entry, Occasion, entry_of
+from backend.page.journal import AnsweredTask, Entry, entry_of
 from backend.prompting.marks import Pointed
 from backend.prompting.prompts import Request
-from model.values import Answer, Box, Clause, Finding, Hint, Image, Phrase, Point, Segment, Word
+from model.types import Answer, Box, Clause, Finding, Hint, Image, Phrase, Point, Segment, Word
 from tests.backend.calls import picture
 from tests.backend.colour_engine import COLOURS
 
@@ -35,4 +35,4 @@ def entry(text: str = TYPED, message: str = "1 region, best 0.90", image: Image 
     height, width = image.shape[:2]
     points = (Point(width * 0.25, height * 0.25), Point(width * 0.75, height * 0.75, positive=False))
     hint = Hint(points, Box(0, 0, width / 2, height / 2))
-    return entry_of(Occasion("3.1795168390", "7", 0.21, message), image, asked(text, hint), answered(image))
+    return entry_of(AnsweredTask("3.1795168390", "7", 0.21, message), image, asked(text, hint), answered(image))

@@ -14,9 +14,10 @@ from collections.abc import Callable
 import requests
 from flask import Flask
 
-from backend import app, serving, watchdog
+from backend.inference import watchdog
+from backend.server import app, gunicorn
 from backend.settings import read
-from model.values import Answer, Image, Query
+from model.types import Answer, Image, Query
 from tests.backend.colour_engine import ColourEngine
 
 
@@ -35,7 +36,7 @@ def learn(_: object, __: object, ___: object, give_way: Callable[[], None]) -> N
         give_way()
 
 
-class Booting(serving.Server):
+class Booting(gunicorn.GunicornServer):
     """A server whose second worker waits before it serves. Its workers say when their interpreter ends."""
 
     def load(self) -> Flask:
@@ -49,5 +50,5 @@ if __name__ == "__main__":
     app.load_models = lambda _: iter([Gated()])  # type: ignore[assignment]
     app._learn = learn  # type: ignore[assignment]
     watchdog.LOOK = 0.1
-    serving.HEARTBEAT = int(os.environ.get("HEARTBEAT", serving.HEARTBEAT))
+    gunicorn.HEARTBEAT = int(os.environ.get("HEARTBEAT", gunicorn.HEARTBEAT))
     Booting(read(os.environ), "127.0.0.1", int(sys.argv[1])).run()

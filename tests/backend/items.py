@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from backend import label_config, regions
-from backend.label_config import LabelConfig
+from backend.labelstudio import label_config
+from backend.labelstudio import results as results_module
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting import prompts
 from backend.prompting.marks import grouped
 from backend.prompting.prompts import Prompts, Request
 from model.errors import BadQuery
-from model.values import Answer
+from model.types import Answer
 from tests.backend.configs import C
 
 SIZE = (240, 320)
@@ -64,7 +65,7 @@ def asked(context: object, config: LabelConfig, size: tuple[int, int]) -> Reques
 
 def results(answer: Answer, request: Request, config: LabelConfig) -> list[Item]:
     """The result items of an answer."""
-    return regions.results(regions.named(answer, request, config), config, answer.warnings)
+    return results_module.results(results_module.named(answer, request, config), config, answer.warnings)
 
 
 def refused(*items: Item, xml: str = C) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
-from backend import logs
+from backend.observability import logs
 from backend.settings import Settings
 
 NAMES = ("", "backend", "model", "gunicorn.error")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from model.values import Answer, Image, Query
+from model.types import Answer, Image, Query
 from tests.backend.colour_engine import ColourEngine
 
 

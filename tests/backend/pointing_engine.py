@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from model.values import Answer, Hint, Image, Mask, Point, Query, Segment
+from model.types import Answer, Hint, Image, Mask, Point, Query, Segment
 from tests.backend.colour_engine import ColourEngine
 
 CUT = 6  # pixels around a negative click that are not in the answer

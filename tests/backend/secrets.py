@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from flask.testing import FlaskClient
 
-from backend.process import free_port
+from backend.server.child_process import free_port
 from backend.settings import Settings
 from tests.backend import calls
 from tests.backend.clients import SETTINGS
-from tests.backend.corrections.told import annotation, project, task
 from tests.backend.site import Site, png, status_only
+from tests.backend.webhooks.told import annotation, project, task
 
 KEY, PASSWORD, HOOK = "legacy-key-0123456789", "the-operators-passw0rd", "the-webhooks-secret"
 USER, GUESS, SIGNATURE = "operator-anna", "a-wrong-passw0rd", "X-Amz-Signature-4f5e6d"

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from backend.pictures.addresses import reach_of
 from backend.pictures.images import Images, ImageSource
+from backend.pictures.network.allowed_hosts import reach_of
 from model.errors import BadImage
 
 COLOUR = (200, 30, 90)

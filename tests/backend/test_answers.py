@@ -22,9 +22,9 @@ from label_studio_sdk.converter import brush
 from label_studio_sdk.label_interface.interface import LabelInterface
 from PIL import Image as Pictures
 
-from backend import bitmask, rle
+from backend.labelstudio import bitmask, brush_rle
 from backend.settings import Settings
-from model.values import Answer, Clause, Finding, Image, Mask, Phrase, Query, Segment, Word
+from model.types import Answer, Clause, Finding, Image, Mask, Phrase, Query, Segment, Word
 from tests.backend import calls
 from tests.backend.clients import opened
 from tests.backend.colour_engine import ready
@@ -176,7 +176,7 @@ def _served(item: dict[str, Any], size: tuple[int, int]) -> Mask:
     """The mask as the server's decoder reads it, for run-length data the same as the SDK's."""
     if "imageDataURL" in item["value"]:
         return bitmask.decode(item["value"]["imageDataURL"])
-    mask = rle.decode(item["value"]["rle"], size)
+    mask = brush_rle.decode(item["value"]["rle"], size)
     np.testing.assert_array_equal(brush.decode_rle(item["value"]["rle"]).reshape(*size, 4)[..., 3] >= 128, mask)
     return mask
 
@@ -270,7 +270,7 @@ def test_a_region_that_is_there_already_is_found() -> None:
 @given(mask=arrays(np.bool_, sizes))
 @example(np.zeros((150, 150), np.bool_))  # a run longer than its 16 bits can say
 def test_our_decoder_reads_what_the_sdk_reads(mask: Mask) -> None:
-    code = rle.encode(mask)
+    code = brush_rle.encode(mask)
     pixels = unpacked(code)
     assert pixels is not None
     np.testing.assert_array_equal(pixels.ravel(), brush.decode_rle(code))

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from backend.background import Seldom, Worker
+from backend.background import BackgroundWorker, Seldom
 
 
-class Counting(Worker):
+class Counting(BackgroundWorker):
     """Counts its turns; every second one fails."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import infer, predictions
-from backend.infer import TOGETHER
+from backend.inference import infer, predict
+from backend.inference.infer import TOGETHER
+from backend.inference.predict import ABREAST
 from backend.page.journal import Journal
-from backend.predictions import ABREAST
 from model.errors import BadImage, Busy, OutOfMemory
-from model.values import Mask
+from model.types import Mask
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of, masks, opened, results
 from tests.backend.colour_engine import COLOURS, ColourEngine
@@ -229,7 +229,7 @@ def test_a_batch_has_one_place_before_the_models_and_leaves_the_queue_to_others(
 
 
 def test_large_pictures_go_one_at_a_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (infer, predictions):
+    for module in (infer, predict):
         monkeypatch.setattr(module, "PICTURE_BYTES", 1)
     ahead: list[int] = []
     engine = Noting(before=lambda call: ahead.append(len(site.seen) - call))

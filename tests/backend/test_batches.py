@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from backend.settings import Settings
-from model.values import Answer, Image, Query
+from model.types import Answer, Image, Query
 from tests.backend.calls import point, predict, task
 from tests.backend.clients import SETTINGS, client_of, masks, results
 from tests.backend.colour_engine import ColourEngine

@@ -16,21 +16,21 @@ import requests
 
 from backend import certificates
 from backend.__main__ import main
-from backend.bulk import command
-from backend.corrections import studio as studio_module
-from backend.corrections.studio import Studio
-from backend.doctor.command import ONE_FILE
+from backend.cli import preannotate
+from backend.cli.doctor import ONE_FILE
+from backend.labelstudio import client as client_module
+from backend.labelstudio.access_key import AccessKey
+from backend.labelstudio.client import LabelStudioClient
 from backend.page.remedies import remedy
-from backend.pictures.access_key import AccessKey
 from model.errors import Misconfigured
 from tests.backend.authority import Authority, authority
 from tests.backend.bulk.bulk_site import bulk_site
 from tests.backend.calls import BITMASK
 from tests.backend.clients import version_of
 from tests.backend.colour_engine import ColourEngine
-from tests.backend.corrections.studio_site import LEGACY, studio, token
 from tests.backend.doctor.clinic import clinic
 from tests.backend.site import load, png, refusal, serving
+from tests.backend.webhooks.studio_site import LEGACY, studio, token
 
 ONE_EACH = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -43,7 +43,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """None of the variables is set, and all are as they were afterwards; nothing is asked again."""
-    monkeypatch.setattr(studio_module, "RETRIES", 0)
+    monkeypatch.setattr(client_module, "RETRIES", 0)
     before = {name: os.environ.pop(name) for name in certificates.VARIABLES if name in os.environ}
     yield
     for name in certificates.VARIABLES:
@@ -76,7 +76,7 @@ def options(tmp_path: Path, url: str) -> dict[str, str]:
 def test_preannotate_reads_stores_and_fetches(
     trusted: dict[str, str], own: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "run", partial(command.run, load=ColourEngine))
+    monkeypatch.setattr(preannotate, "run", partial(preannotate.run, load=ColourEngine))
     with bulk_site(1, tls=own.server()) as site:
         status = main(["preannotate", "--project", "1"], options(tmp_path, site.fake.url) | trusted)
         assert status == 0
@@ -93,7 +93,7 @@ def test_doctor_finds_all_well(trusted: dict[str, str], own: Authority) -> None:
 def test_a_personal_access_token_is_exchanged(trusted: dict[str, str], own: Authority) -> None:
     certificates.share(trusted)
     with studio(tls=own.server()) as site:
-        assert Studio(site.url, token("refresh")).find(1).project.title
+        assert LabelStudioClient(site.url, token("refresh")).find(1).project.title
         assert AccessKey(site.url, token("refresh"), 5.0).header() == f"Bearer {site.access}"
 
 
@@ -213,7 +213,7 @@ def test_a_fault_is_named_with_its_remedy(
         server, *_ = healthy.examine()
         picture = refusal(f"{url}/a.png")
         with pytest.raises(Misconfigured) as refused:
-            Studio(url, LEGACY).find(1)
+            LabelStudioClient(url, LEGACY).find(1)
     assert (server.status, fault in server.what, what_to_do in server.remedy) == ("problem", True, True)
     assert f"{url}/a.png cannot be reached ({fault}: " in picture
     assert what_to_do in remedy(picture)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.infer import TOGETHER
+from backend.inference.infer import TOGETHER
 from model.errors import OutOfMemory
-from model.values import Answer, Image, Query
+from model.types import Answer, Image, Query
 from tests.backend import calls
 from tests.backend.clients import client_of, masks, results, status_text
 from tests.backend.colour_engine import ColourEngine

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from backend import bitmask, rle
+from backend.labelstudio import bitmask, brush_rle
 from backend.settings import Settings
 from tests.backend import calls, picture_server
 from tests.backend.clients import client_of, masks, opened, results, status_text
@@ -72,7 +72,9 @@ def _drawn(tag: str) -> dict[str, Any]:
     """A task with a prediction, an annotation and a draft, each of them with a mask."""
     mask = np.zeros((60, 80), np.bool_)
     mask[10:20, 10:40] = True
-    value = {"imageDataURL": bitmask.encode(mask)} if tag == "bitmask" else {"format": "rle", "rle": rle.encode(mask)}
+    value = (
+        {"imageDataURL": bitmask.encode(mask)} if tag == "bitmask" else {"format": "rle", "rle": brush_rle.encode(mask)}
+    )
     head = {"id": "r1", "from_name": "mask", "to_name": "image", "type": tag, "image_rotation": 0}
     region = {**head, "original_width": 80, "original_height": 60, "value": value, "score": 0.5}
     label = {**region, "type": "labels", "from_name": "label", "value": {**value, "labels": ["Dog"]}}

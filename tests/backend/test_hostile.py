@@ -22,9 +22,9 @@ from backend.settings import Settings
 from tests.backend import calls
 from tests.backend.clients import client_of, masks, results, status_text
 from tests.backend.colour_engine import ColourEngine
-from tests.backend.muttering import muttering
 from tests.backend.pictures.hostile import DAMAGED, HARMLESS, HOSTILE, ZEROS, not_served
 from tests.backend.site import PNG, Answer, Seen, Site, redirect, serving
+from tests.backend.slow_http import muttering
 
 KEY = "0123456789abcdef"
 MEGABYTES = 2  # that a picture may have

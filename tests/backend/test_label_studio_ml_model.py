@@ -15,9 +15,11 @@ from flask.testing import FlaskClient
 from label_studio_sdk.label_interface.objects import PredictionValue
 from werkzeug.exceptions import BadRequest
 
-from backend import label_config, official_runner, problems
-from backend.predictions import NOT_REACHED, Predictions
+from backend import problems
+from backend.inference.predict import NOT_REACHED, Predictor
+from backend.labelstudio import label_config
 from backend.problems import Problem
+from backend.server import official_runner
 from backend.settings import Settings
 from model.errors import Misconfigured
 from tests.backend import calls
@@ -29,7 +31,7 @@ BAD = Problem(422, "The task has no picture", "BadImage")
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictions]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictor]:
     """The process's service with an engine that answers by colour."""
     monkeypatch.setattr(official_runner, "create_app", partial(opened, load=ColourEngine))
     official_runner._created.cache_clear()
@@ -37,7 +39,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictions]:
     official_runner._created.cache_clear()
 
 
-def answered(service: Predictions, tasks: list[Any], context: Any = None) -> list[Any]:
+def answered(service: Predictor, tasks: list[Any], context: Any = None) -> list[Any]:
     config = label_config.read(calls.BITMASK)
     return service.answer(official_runner.asked(tasks, context, config, "1"))
 
@@ -45,7 +47,7 @@ def answered(service: Predictions, tasks: list[Any], context: Any = None) -> lis
 # The adapter's own logic
 
 
-def test_there_is_one_service_in_a_process_however_many_ask_first(service: Predictions) -> None:
+def test_there_is_one_service_in_a_process_however_many_ask_first(service: Predictor) -> None:
     official_runner._created.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: official_runner.service(), range(32)))
@@ -63,7 +65,7 @@ def test_the_runners_variables_stand_in_for_ours() -> None:
     assert official_runner.settings_of({}) == Settings()
 
 
-def test_one_bad_task_of_two_is_not_reached(service: Predictions) -> None:
+def test_one_bad_task_of_two_is_not_reached(service: Predictor) -> None:
     outcomes = answered(service, [calls.task(1), {"id": 2, "data": {}}])
     good, bad = problems.entries(outcomes)
     assert problems.trouble(outcomes) is None
@@ -87,7 +89,7 @@ def test_a_failed_engine_is_told_in_place_of_a_version() -> None:
     def load() -> ColourEngine:
         raise Misconfigured("there is no such checkpoint")
 
-    predictions: Predictions = opened(Settings(), load).extensions["anyword"]
+    predictions: Predictor = opened(Settings(), load).extensions["anyword"]
     with pytest.raises(Misconfigured):
         predictions.loader.wait(60)
     with pytest.raises(Misconfigured, match="no such checkpoint"):
@@ -95,7 +97,7 @@ def test_a_failed_engine_is_told_in_place_of_a_version() -> None:
 
 
 @pytest.mark.parametrize("context", [None, calls.text("red"), calls.point(25, 25)])
-def test_the_runners_prediction_says_what_ours_says(service: Predictions, context: Any) -> None:
+def test_the_runners_prediction_says_what_ours_says(service: Predictor, context: Any) -> None:
     """The runner's response holds the SDK's predictions, and dumps them into the answer."""
     [prediction] = answered(service, [calls.task()], context)
     assert prediction["result"]
@@ -111,7 +113,7 @@ def test_the_runner_is_pinned_to_a_revision() -> None:
 
 
 @pytest.fixture
-def client(service: Predictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def client(service: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of the official runner."""
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))  # for cache.db, which the first import makes
     api = pytest.importorskip("label_studio_ml.api", reason="the official runner is not installed")

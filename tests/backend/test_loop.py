@@ -8,13 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend import samples
-from backend.loading import Engine
+from backend.inference.model_loader import EngineProtocol
 from backend.samples import CONFIG, label_of, name_of
 from backend.settings import Settings
 from model.embedded.scenes import Scene
 from model.geometry import iou
-from model.load import EnginePaths, load_engine
-from model.values import Mask
+from model.loading import EnginePaths, load_engine
+from model.types import Mask
 from tests.backend.annotator import Annotator
 from tests.backend.clients import opened
 
@@ -23,12 +23,12 @@ SCENES = samples.clear_scenes(4, SIDE)
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> EngineProtocol:
     return load_engine(EnginePaths())
 
 
 @pytest.fixture(scope="module")
-def client(engine: Engine) -> FlaskClient:
+def client(engine: EngineProtocol) -> FlaskClient:
     return opened(Settings(), lambda: engine).test_client()
 
 
@@ -71,7 +71,7 @@ def test_clicks_after_a_text_are_in_the_answer_and_alt_clicks_are_not(client: Fl
     assert np.array_equal(anna.again(), answers[-1])
 
 
-def test_a_restart_in_the_middle_is_not_noticed(client: FlaskClient, engine: Engine) -> None:
+def test_a_restart_in_the_middle_is_not_noticed(client: FlaskClient, engine: EngineProtocol) -> None:
     [scene, *_] = SCENES
     thing = scene.objects[0]
     anna = at_work(client, scene)

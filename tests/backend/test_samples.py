@@ -3,10 +3,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from backend import label_config, samples
+from backend import samples
+from backend.labelstudio import label_config
 from backend.samples import CONFIG, Items, clear_scenes, masks_by_label
 from model.embedded.scenes import Scene
-from model.values import Answer, Segment
+from model.types import Answer, Segment
 from tests.backend.classic import CLASSIC_CONFIG, SCRIBBLE_CONFIG, classic, scribble
 from tests.backend.items import asked, results
 

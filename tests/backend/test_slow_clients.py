@@ -10,14 +10,15 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from backend.process import free_port, running
+from backend.server.child_process import free_port, running
 
 SERVER = """
 import os, sys
 from gunicorn.workers import gthread
-from backend import __main__, serving
+from backend import __main__
+from backend.server import gunicorn
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 1e6  # a thread that gunicorn lets wait for a first byte would wait for ever
-serving.ARRIVING = 0.5
+gunicorn.ARRIVING = 0.5
 sys.exit(__main__.main(sys.argv[1:], os.environ))
 """
 THREADS = 2

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.process import ROOT, free_port
-from backend.serving import KEPT, NEW, Worker
+from backend.server.child_process import ROOT, free_port
+from backend.server.gunicorn import KEPT, NEW, Worker
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def started(folder: Path, *python: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize(
     ("python", "event"),
     [
-        (["-X", "importtime"], "backend.pictures.urls"),  # on the way to backend.settings
+        (["-X", "importtime"], "backend.pictures.network.urls"),  # on the way to backend.settings
         (["-X", "importtime"], "gunicorn.util"),
         ([], "Starting gunicorn"),
         ([], "Booting worker"),
@@ -91,7 +91,7 @@ def test_a_place_that_no_server_can_use_ends_it_with_one_line(variable: str, val
 
 
 def test_idle_connections_do_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.serving.time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr("backend.server.gunicorn.time", SimpleNamespace(monotonic=lambda: 100.0))
     worker = Worker.__new__(Worker)
     kept, silent = SimpleNamespace(timeout=102.0), SimpleNamespace(timeout=110.0)
     worker.keepalived_conns, worker.pending_conns = deque([kept]), deque([silent])

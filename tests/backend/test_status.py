@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import regions
+from backend.labelstudio import results as results_module
 from backend.prompting import prompts
 from backend.prompting.marks import grouped
-from model.values import Answer, Clause, Image, Query, Segment
+from model.types import Answer, Clause, Image, Query, Segment
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, client_of, results, status_text
 from tests.backend.colour_engine import ColourEngine
@@ -86,4 +86,4 @@ def test_of_a_click_with_a_text_no_clause_is_called_unclear(config: str) -> None
     request = prompts.asked(one, grouped(one.marks))
     answer = Answer((Segment(np.ones((240, 320), np.bool_), 0.9, clause=1, hint=0),))
     assert request.query.clauses == (Clause("the brown dog"), Clause("the dog"))
-    assert regions.message(answer, request) == "1 region, best 0.90"
+    assert results_module.message(answer, request) == "1 region, best 0.90"

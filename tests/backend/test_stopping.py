@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 import requests
 
-from backend.infer import TOGETHER
-from backend.process import free_port, running
-from backend.store import facts, runs
+from backend.inference.infer import TOGETHER
+from backend.server.child_process import free_port, running
+from backend.store import annotation_rows, runs
 from backend.store.database import Database
 from tests.backend import calls
 from tests.backend.site import PNG, Answer, Seen, serving
@@ -136,8 +136,8 @@ def test_what_runs_is_answered_and_what_comes_is_refused(server: Stoppable) -> N
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{server.url}/health", timeout=60)
     with server.database() as connection:
-        told = {each.id for each in facts.annotations(connection, STUDIO.key)}
-        assert len(told) + len(facts.pending(connection, 10)) == 2, "nothing that was recorded is lost"
+        told = {each.id for each in annotation_rows.annotations(connection, STUDIO.key)}
+        assert len(told) + len(annotation_rows.pending(connection, 10)) == 2, "nothing that was recorded is lost"
 
 
 def test_a_batch_ends_after_the_tasks_that_are_computed_together(server: Stoppable) -> None:

@@ -23,13 +23,13 @@ from backend.pictures.decoding import decode
 from model.embedded import scenes
 from model.embedded.scenes import HELD_OUT, TUNING, Scene, Thing
 from model.engine import Engine
-from model.evaluation.figures import union
-from model.evaluation.photographs import photographs
-from model.evaluation.questions import SIZES, click
+from model.evaluation.scenarios.photographs import photographs
+from model.evaluation.scenarios.questions import SIZES, click
+from model.evaluation.tables.quality_figures import union
 from model.geometry import iou
-from model.load import EnginePaths, load_engine
-from model.stretch import stretch_of
-from model.values import Answer, Clause, Hint, Image, Mask, Query
+from model.grounding.stretch import stretch_of
+from model.loading import EnginePaths, load_engine
+from model.types import Answer, Clause, Hint, Image, Mask, Query
 
 REPORTED = HELD_OUT + 500_000  # seeds from here on make the table; nothing else is made of them
 CHOSEN_ON = TUNING + 950_000  # and from here on, constants were chosen

@@ -8,17 +8,17 @@ from time import perf_counter
 import numpy as np
 from label_studio_sdk.converter import brush
 
-from backend import rle
-from model.values import Mask
+from backend.labelstudio import brush_rle
+from model.types import Mask
 
 
 def timings(mask: Mask) -> dict[str, float]:
     """Seconds that one call takes: encode and decode, ours and the SDK's, on the same mask."""
-    encoded, grey = rle.encode(mask), mask.astype(np.uint8) * rle.FOREGROUND
+    encoded, grey = brush_rle.encode(mask), mask.astype(np.uint8) * brush_rle.FOREGROUND
     calls: dict[str, Callable[[], object]] = {
-        "encode": lambda: rle.encode(mask),
+        "encode": lambda: brush_rle.encode(mask),
         "encode_sdk": lambda: brush.mask2rle(grey),  # type: ignore[no-untyped-call]
-        "decode": lambda: rle.decode(encoded, (mask.shape[0], mask.shape[1])),
+        "decode": lambda: brush_rle.decode(encoded, (mask.shape[0], mask.shape[1])),
         "decode_sdk": lambda: brush.decode_rle(encoded),
     }
     return {name: _seconds(call) for name, call in calls.items()}

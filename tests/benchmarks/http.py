@@ -16,8 +16,8 @@ import numpy as np
 import requests
 
 from backend import samples
-from backend.process import ROOT, free_port
 from backend.samples import CONFIG, Items, clear_scenes, name_of
+from backend.server.child_process import ROOT, free_port
 from model.embedded.scenes import Scene
 from tests.benchmarks.codec import timings
 from tests.benchmarks.figures import Figure, show

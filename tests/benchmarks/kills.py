@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.process import ROOT
+from backend.server.child_process import ROOT
 from tests.backend.bulk.bulk_site import BulkSite, bulk_site
-from tests.backend.corrections.studio_site import LEGACY
+from tests.backend.webhooks.studio_site import LEGACY
 from tests.benchmarks.figures import Figure
 
 KILLS, TASKS = 20, 300

@@ -13,8 +13,8 @@ import numpy as np
 
 from model.engine import Engine
 from model.learning.learn import learn
-from model.load import EnginePaths, load_engine
-from model.values import Lesson
+from model.loading import EnginePaths, load_engine
+from model.types import Lesson
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.lessons import CORRECTED, Held, Story, corrections, filled, held_out, noise, shape
 from tests.benchmarks.school import costs

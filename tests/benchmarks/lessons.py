@@ -9,16 +9,16 @@ from itertools import count, islice
 import cv2
 import numpy as np
 
-from backend import label_config
-from backend.learning.applying import taught
+from backend.inference.apply_lessons import taught
+from backend.labelstudio import label_config
 from backend.prompting.prompts import pre_annotation
+from model.coco_rle import pack
 from model.embedded import scenes
 from model.embedded.scenes import HELD_OUT, TUNING, Scene, Thing
 from model.engine import Engine
-from model.learning.examples import Curriculum, Example, Opinion
-from model.learning.scoring import score
-from model.packed import pack
-from model.values import Lesson, Mask
+from model.learning.dataset.agreement import score
+from model.learning.dataset.learning_examples import Curriculum, LearningExample, Opinion
+from model.types import Lesson, Mask
 from tests.faults.studio import configured
 
 CORRECTED = TUNING + 700_000  # corrections come from seeds that no table is made of and no constant was chosen on
@@ -119,13 +119,13 @@ def answered(
     return by_label
 
 
-def _example(story: Story, scene: Scene) -> Example:
+def _example(story: Story, scene: Scene) -> LearningExample:
     opinions = [
         Opinion("anna", label, pack(mask), story.phrase)
         for label, masks in story.truth(scene).items()
         for mask in masks
     ]
-    return Example(str(scene.seed), lambda: scene.image, tuple(opinions), {"anna": 1.0})
+    return LearningExample(str(scene.seed), lambda: scene.image, tuple(opinions), {"anna": 1.0})
 
 
 def _is(thing: Thing, name: str, colour: str) -> bool:

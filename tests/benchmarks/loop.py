@@ -17,11 +17,12 @@ import numpy as np
 import requests
 from PIL import Image as Pictures
 
-from backend import bitmask, samples
-from backend.process import serving
+from backend import samples
+from backend.labelstudio import bitmask
 from backend.samples import CONFIG, Items, clear_scenes
+from backend.server.child_process import serving
 from model.embedded.scenes import Scene
-from model.values import Image
+from model.types import Image
 from tests.benchmarks.figures import Figure, show
 
 SIDE = 512

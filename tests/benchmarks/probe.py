@@ -16,7 +16,7 @@ from select import select
 import numpy as np
 import requests
 
-from backend.process import ROOT
+from backend.server.child_process import ROOT
 from tests.benchmarks.figures import Figure
 
 EVERY = 0.1  # seconds between an answer and the next question

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import psutil  # type: ignore[import-untyped]
 
-from backend.process import ROOT
+from backend.server.child_process import ROOT
 from tests.benchmarks.figures import Figure
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import requests
 from PIL import Image as Pictures
 
-from backend.process import serving
-from model.values import Image, Mask
+from backend.server.child_process import serving
+from model.types import Image, Mask
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.lessons import Story, filled, shape, with_objects
 from tests.faults.studio import Studio, configured, task

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 
-from backend.process import free_port, running
+from backend.server.child_process import free_port, running
 
 DRIP = 1.0  # seconds between two bytes of a request that is sent slowly
 SLOWEST = 10.0  # seconds until an answer or the end of a connection

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 
-from backend.app import close, create_app
+from backend.server.app import close, create_app
 from backend.settings import Settings
 from tests.cases.requests import FOLDER, Verdict, judged
 from tests.cases.situations import SITUATIONS

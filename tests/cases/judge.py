@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import bitmask, rle
+from backend.labelstudio import bitmask, brush_rle
 from model.geometry import iou
-from model.values import Mask
+from model.types import Mask
 
 COVERED = 0.6  # share of a thing's pixels from which it counts as covered (the cases' README)
 MASKS = ("brush", "brushlabels", "bitmask", "bitmasklabels")
@@ -50,7 +50,7 @@ def read(status: int, body: Any) -> Answered:
 
 def _region(item: Mapping[str, Any], labelled: Mapping[str, Sequence[str]]) -> Answer:
     value, size = item["value"], (item["original_height"], item["original_width"])
-    mask = rle.decode(value["rle"], size) if "rle" in value else bitmask.decode(value["imageDataURL"])
+    mask = brush_rle.decode(value["rle"], size) if "rle" in value else bitmask.decode(value["imageDataURL"])
     labels = tuple(value.get(item["type"], labelled.get(item["id"], ())))
     return Answer(mask, labels, item["from_name"], item["to_name"], " ".join(item.get("meta", {}).get("text", ())))
 

@@ -14,7 +14,7 @@ import numpy as np
 from flask.testing import FlaskClient
 
 from model.geometry import iou
-from model.values import Mask
+from model.types import Mask
 from tests.cases.judge import Answered, read, truth_of, wrong
 
 FOLDER = Path(__file__).parents[2] / ".." / "shared" / "data" / "cases"

@@ -19,7 +19,7 @@ from unittest.mock import patch
 from PIL import Image as Pictures
 
 from backend import certificates
-from backend.app import close, create_app
+from backend.server.app import close, create_app
 from backend.settings import Settings
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
@@ -80,13 +80,13 @@ def private_ca() -> Iterator[str]:
 
 
 def _reached(url: str) -> Iterator[str]:
-    from backend.corrections.studio import Studio
+    from backend.labelstudio.client import LabelStudioClient
 
     with _server(Settings(label_studio_url=url, label_studio_api_key="k" * 40)) as ask:
         if (answer := ask(f"{url}/a.png")).status != 200:
             yield f"serve: {answer.said}"
     try:
-        Studio(url, "k" * 40).find(1)
+        LabelStudioClient(url, "k" * 40).find(1)
     except Exception as error:
         if "cannot be reached" in str(error) or "certificate" in str(error).lower():
             yield f"preannotate: {type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backend.metrics import Metrics
+from backend.observability.metrics import Metrics
 from tests.docker.files import FOLDER, ROOT, documents
 
 PROMTOOL = shutil.which("promtool")
@@ -49,7 +49,7 @@ def test_a_counter_begins_at_zero(name: str, labels: dict[str, str]) -> None:
 
 
 def test_every_answer_that_is_described_is_counted_from_zero() -> None:
-    described = json.loads((ROOT / "backend" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    described = json.loads((ROOT / "backend" / "server" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     count = Metrics(lambda: 0).registry.get_sample_value
     for path in ("/predict", "/setup", "/webhook", "/webhook/{secret}"):
         route = path.replace("{secret}", "<path:secret>")  # the default in compose

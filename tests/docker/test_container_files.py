@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from backend.__main__ import main
-from backend.process import free_port
-from backend.serving import FINISHING, FLUSHING
+from backend.server.child_process import free_port
+from backend.server.gunicorn import FINISHING, FLUSHING
 from backend.settings import Settings, read
 from docker import fetch_weights
 from model.errors import Misconfigured
@@ -147,7 +147,7 @@ def test_the_server_has_the_time_that_it_takes_to_stop() -> None:
 
 def test_probes_ask_routes_that_need_no_password() -> None:
     paths = {CONTAINER[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
-    described = json.loads((ROOT / "backend/openapi.json").read_text())["paths"]
+    described = json.loads((ROOT / "backend/server/openapi.json").read_text())["paths"]
     assert paths == {"/health", "/ready"} <= set(described)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docker.fetch_weights import PRESETS, RECORD, Preset, Refused, fetch
-from model.adapters.diffusers_backbone import PARTS
+from model.adapters.diffusers.backbone import PARTS
 from tests.docker.hub import COMMIT, Hub, serving
 
 PRESET = Preset("somebody/something", "ANYWORD_SEGMENTER", ("config.json", "model.safetensors"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.configs import BITMASK, BRUSH, BRUSH_LABELS, REGION_TEXT, labelled
+from backend.labelstudio.configs import BITMASK, BRUSH, BRUSH_LABELS, REGION_TEXT, labelled
 
 Colour = tuple[int, int, int]
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import requests
 
-from backend import bitmask
-from backend.process import ROOT
+from backend.labelstudio import bitmask
+from backend.server.child_process import ROOT
 from backend.settings import PREFIX
-from backend.store import facts, runs
+from backend.store import annotation_rows, runs
 from backend.store.database import Database
-from model.values import Mask
+from model.types import Mask
 from tests.e2e.label_studio import SECONDS, Project, call
 from tests.e2e.servers import Backend
 
@@ -72,7 +72,7 @@ class Classroom:
         """The ids of the annotations that the backend knows of."""
         database = Database(self.backend.environ["ANYWORD_DATABASE"])
         with database.reading() as connection:
-            ids = {annotation.id for annotation in facts.annotations(connection, self.key)}
+            ids = {annotation.id for annotation in annotation_rows.annotations(connection, self.key)}
         database.close()
         return ids
 

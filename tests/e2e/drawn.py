@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from model.geometry import iou
-from model.values import Image, Mask
+from model.types import Image, Mask
 from tests.e2e.configs import Colour
 
 LEAST_TINT, MOST_TINT = 0.25, 0.95  # opacity of a drawn mask; the editor uses about 0.6

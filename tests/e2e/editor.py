@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image as Pictures
 from playwright.sync_api import Locator, Page, Response
 
-from backend.process import ROOT
-from model.values import Image, Mask
+from backend.server.child_process import ROOT
+from model.types import Image, Mask
 from tests.e2e.configs import COLOURS
 from tests.e2e.drawn import Drawn, tinted
 from tests.e2e.label_studio import Project

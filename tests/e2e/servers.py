@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 
-from backend.process import ROOT, free_port, running
+from backend.server.child_process import ROOT, free_port, running
 
 LABEL_STUDIO = ROOT / ".venv-label-studio" / "bin" / "label-studio"
 

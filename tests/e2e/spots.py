@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.embedded.scenes import Scene, Thing
-from model.values import Mask
+from model.types import Mask
 from tests.e2e.editor import Spot
 
 MARGIN = 0.04  # of the picture's shorter side, between a click beside a thing and everything that is drawn

@@ -14,7 +14,7 @@ from PIL import Image as Pictures
 from backend.samples import label_of
 from model.embedded.scenes import Thing
 from model.geometry import iou
-from model.values import Mask
+from model.types import Mask
 
 MASKS = ("bitmask", "bitmasklabels", "brush", "brushlabels")
 

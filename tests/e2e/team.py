@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from backend.process import free_port, running
+from backend.server.child_process import free_port, running
 from tests import postgres
 from tests.docker.files import FOLDER, documents, variables
 from tests.e2e.servers import LABEL_STUDIO

@@ -17,9 +17,10 @@ from werkzeug import Request, Response
 
 from backend import doctor
 from backend.__main__ import main
-from backend.doctor import access, addresses, backends, command, database, models, studio, webhooks
+from backend.cli import doctor as doctor_module
+from backend.doctor import access, addresses, backends, database_check, models, studio, webhooks
 from backend.doctor.api import Api
-from backend.doctor.finding import Finding
+from backend.doctor.finding import Diagnosis
 from backend.samples import CONFIG
 from backend.settings import read
 from tests.backend import test_certificates
@@ -30,17 +31,16 @@ from tests.e2e.proxy import served
 from tests.e2e.servers import Address, Backend, guarded
 
 SECRET = "s3cret-of-the-webhook"
-COMMANDS = ("connecting",)  # modules with remedies of another command
 ELSEWHERE: Mapping[str, Callable[..., None]] = {  # what Label Studio has no part in, or its free edition never does
     access.SET_URL: test_studio.test_without_an_address_the_rest_is_skipped,
     access.TRY_URL: test_studio.test_nobody_at_the_address,
-    command.ONE_FILE: test_certificates.test_two_files_are_a_warning_of_doctor,
+    doctor_module.ONE_FILE: test_certificates.test_two_files_are_a_warning_of_doctor,
     backends.FROM_HERE: test_studio.test_a_model_that_label_studio_alone_reaches,
     studio.RIGHTS: test_studio.test_what_the_key_may_not_see_is_told,
     webhooks.REFUSED: test_studio.test_a_key_that_may_not_repair,
-    database.START: test_here.test_a_database_in_an_old_form_is_left_to_the_server,
-    database.ELSEWHERE: test_here.test_a_database_that_is_not_there_is_not_made,
-    database.SET: test_here.test_a_database_that_cannot_be_used,
+    database_check.START: test_here.test_a_database_in_an_old_form_is_left_to_the_server,
+    database_check.ELSEWHERE: test_here.test_a_database_that_is_not_there_is_not_made,
+    database_check.SET: test_here.test_a_database_that_cannot_be_used,
     models.COPY: test_here.test_weights_that_are_not_whole,
 }
 PROVOKED: set[str] = set()
@@ -55,8 +55,9 @@ def provokes(*remedies: str) -> Callable[[Test], Test]:
 
 
 def test_every_remedy_is_met_once() -> None:
-    names = [module.name for module in pkgutil.iter_modules(doctor.__path__) if module.name not in COMMANDS]
-    constants = [item for name in names for item in vars(importlib.import_module(f"backend.doctor.{name}")).items()]
+    names = [f"backend.doctor.{module.name}" for module in pkgutil.iter_modules(doctor.__path__)]
+    modules = [doctor_module, *map(importlib.import_module, names)]
+    constants = [item for module in modules for item in vars(module).items()]
     remedies = {value for name, value in constants if name.isupper() and isinstance(value, str) and value.endswith(".")}
     assert remedies == PROVOKED | set(ELSEWHERE)
     assert not PROVOKED & set(ELSEWHERE)
@@ -79,13 +80,13 @@ def authorized(server: Address) -> dict[str, str]:
     return {"Authorization": f"Token {server.key}"}
 
 
-def examined(server: Address, chosen: Mapping[str, str] | None = None, repair: bool = False) -> list[Finding]:
+def examined(server: Address, chosen: Mapping[str, str] | None = None, repair: bool = False) -> list[Diagnosis]:
     """What the doctor finds out about Label Studio."""
     environ = {"ANYWORD_LABEL_STUDIO_URL": server.url, "ANYWORD_LABEL_STUDIO_API_KEY": server.key}
     return list(studio.examine(read({**environ, **(chosen or {})}), repair))
 
 
-def amiss(findings: list[Finding], project: int | None = None) -> list[tuple[str, str, str]]:
+def amiss(findings: list[Diagnosis], project: int | None = None) -> list[tuple[str, str, str]]:
     """Status, state and remedy of what is not well; of one project where its number is given."""
     wanted = [each for each in findings if project is None or each.name.startswith(f"project {project}, ")]
     return [(each.status, each.what, each.remedy) for each in wanted if each.status in ("warning", "problem")]

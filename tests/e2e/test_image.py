@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.process import free_port, running
 from backend.samples import CONFIG
+from backend.server.child_process import free_port, running
 from tests.docker.files import FOLDER, ROOT, environment, instructions
 
 DOCKERFILE = FOLDER / "Dockerfile"

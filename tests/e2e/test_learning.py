@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from backend import configs
+from backend.labelstudio import configs
 from backend.samples import FIRST_SEED
 from model.embedded.scenes import Scene
 from model.geometry import iou

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.process import ROOT
 from backend.samples import CONFIG, clear_scenes, label_of, name_of
+from backend.server.child_process import ROOT
 from backend.settings import PREFIX
 from tests.e2e.conftest import Album, album_of
 from tests.e2e.label_studio import Project, create_project

@@ -17,10 +17,10 @@ import pytest
 import requests
 
 from backend.samples import CONFIG, Items, box, label_of, name_of, point, text
-from backend.store import facts, projects, revisions, runs
+from backend.store import annotation_rows, projects, revisions, runs
 from backend.store.database import Database
 from model.embedded.scenes import Thing
-from model.values import Mask
+from model.types import Mask
 from tests.backend.page.learned import teach
 from tests.e2e.balancer import Balancer, balancing
 from tests.e2e.conftest import Album
@@ -215,7 +215,7 @@ def test_a_replica_is_killed_while_everybody_works(
     assert [len(task["predictions"]) for task in project.tasks()] == [1] * len(tasks)
     until("nothing is lost", lambda: known(pair, classroom) == corrections)
     with pair.database.reading() as connection:
-        assert facts.pending(connection, 1) == ()
+        assert annotation_rows.pending(connection, 1) == ()
 
 
 def takers(pair: Pair, start: int) -> set[str]:
@@ -261,4 +261,4 @@ def correct(classroom: Classroom, task: int, thing: Thing) -> int:
 def known(pair: Pair, classroom: Classroom) -> set[int]:
     """The annotations that became facts."""
     with pair.database.reading() as connection:
-        return {each.id for each in facts.annotations(connection, classroom.key)}
+        return {each.id for each in annotation_rows.annotations(connection, classroom.key)}

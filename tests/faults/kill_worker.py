@@ -1,4 +1,4 @@
-"""A process whose children learn until they are killed: `python -m tests.faults.nursery URL PROJECT LOG`.
+"""A process whose children learn until they are killed: `python -m tests.faults.kill_worker URL PROJECT LOG`.
 
 It forks a child for each number that it reads, so that libraries are imported once. The child is a whole app that
 learns from the project and kills itself before the statement, or the end of a transaction, with that number. Its
@@ -19,9 +19,9 @@ from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
-from backend import app
-from backend.learning.learner import Learner
-from backend.learning.school import School
+from backend.learning.run import LearningRun
+from backend.learning.worker import LearningWorker
+from backend.server import app
 from backend.settings import Settings
 from backend.store import runs
 from backend.store.database import Database
@@ -35,18 +35,18 @@ LEASE = 0.2  # seconds: who is killed is missed this soon
 def live(url: str, project: str, log: Path, moment: int) -> None:
     """Learn until everything is judged, or until the kill."""
     learners, database = [], Database(url)
-    school = partial(School, lease=LEASE)
+    school = partial(LearningRun, lease=LEASE)
     with (
-        patch.object(app, "School", school),
+        patch.object(app, "LearningRun", school),
         patch.object(app, "_learn", noted(log)),
-        patch.object(Learner, "start", lambda learner: learners.append(learner)),
+        patch.object(LearningWorker, "start", lambda learner: learners.append(learner)),
     ):
         app.create_app(Settings(database=url, learn_every=0, spool=str(log.with_suffix(".spool"))), load=ColourEngine)
     killed_at(moment)
     until("everything is judged", lambda: judged(learners[0], database, project))
 
 
-def judged(learner: Learner, database: Database, project: str) -> bool:
+def judged(learner: LearningWorker, database: Database, project: str) -> bool:
     """Learn, unless another life's lease still holds; whether nothing is left to do."""
     learner.start_training(project)
     learner.work_once()

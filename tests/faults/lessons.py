@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from backend.learning.holding import Steps
+from backend.learning.lease import Steps
 from model.errors import BadImage
-from model.learning.examples import Curriculum
-from model.learning.learn import Verdict
-from model.values import Lesson
+from model.learning.dataset.learning_examples import Curriculum
+from model.learning.learn import LearningVerdict
+from model.types import Lesson
 
 STEPS = 6
 
 
-def learn(_: object, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:
+def learn(_: object, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> LearningVerdict:
     """Count objects step by step; the verdict follows from the curriculum alone, and is always adopted."""
     count = 0
     for step in range(STEPS):
@@ -31,10 +31,10 @@ def learn(_: object, curriculum: Curriculum, saved: Steps, give_way: Callable[[]
         count = int(known)
     numbers = np.arange(20_000, dtype=np.float32) + count  # long enough to be written in pieces
     lesson = Lesson(str(count), embeddings={"red": numbers.reshape(-1, 4)})
-    return Verdict(True, {"red": lesson}, {"count": count}, "better on held-out pictures")
+    return LearningVerdict(True, {"red": lesson}, {"count": count}, "better on held-out pictures")
 
 
-def looked(_: object, curriculum: Curriculum, __: Steps, ___: Callable[[], None]) -> Verdict:
+def looked(_: object, curriculum: Curriculum, __: Steps, ___: Callable[[], None]) -> LearningVerdict:
     """Look at every picture; the verdict says how many are gone."""
     gone = 0
     for example in curriculum.examples:
@@ -42,13 +42,13 @@ def looked(_: object, curriculum: Curriculum, __: Steps, ___: Callable[[], None]
             example.image()
         except BadImage:
             gone += 1
-    return Verdict(False, {}, {"gone": gone}, "nothing was learned")
+    return LearningVerdict(False, {}, {"gone": gone}, "nothing was learned")
 
 
 def noted(log: Path) -> Callable[..., Any]:
     """The same, noting each step that is taken and each that is saved, so that a kill loses no note."""
 
-    def learning(engine: object, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> Verdict:
+    def learning(engine: object, curriculum: Curriculum, saved: Steps, give_way: Callable[[], None]) -> LearningVerdict:
         return learn(engine, curriculum, Noting(saved, log), give_way)  # type: ignore[arg-type]
 
     return learning

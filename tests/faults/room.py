@@ -10,15 +10,15 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from backend.app import close, create_app
-from backend.corrections.values import Annotation
-from backend.learning.codec import Learned, encode
-from backend.loading import Engine
+from backend.inference.model_loader import EngineProtocol
+from backend.learning.lesson_codec import Learned, encode
+from backend.server.app import close, create_app
 from backend.settings import Settings
-from backend.store import facts, revisions, runs
+from backend.store import annotation_rows, revisions, runs
 from backend.store.database import Database
 from backend.store.revisions import Draft
 from backend.store.runs import Judged
+from backend.webhooks.corrections import Annotation
 from tests.faults.studio import Event, Studio
 from tests.faults.waiting import until
 
@@ -48,13 +48,13 @@ class Room:
         """The annotations of a project by id, once everything that was told is read."""
         until("the inbox is empty", self._read)
         with self.database.reading() as connection:
-            return {each.id: each for each in facts.annotations(connection, studio.key)}
+            return {each.id: each for each in annotation_rows.annotations(connection, studio.key)}
 
-    def basis(self, studio: Studio) -> facts.Basis:
+    def basis(self, studio: Studio) -> annotation_rows.Basis:
         """What there is to learn from, once everything that was told is read."""
         until("the inbox is empty", self._read)
         with self.database.reading() as connection:
-            return facts.basis(connection, studio.key)
+            return annotation_rows.basis(connection, studio.key)
 
     def verdicts(self, studio: Studio) -> tuple[Judged, ...]:
         """What came of learning."""
@@ -74,11 +74,11 @@ class Room:
 
     def _read(self) -> bool:
         with self.database.reading() as connection:
-            return not facts.pending(connection, 1)
+            return not annotation_rows.pending(connection, 1)
 
 
 @contextmanager
-def room(url: str, engine: Engine, **settings: Any) -> Iterator[Room]:
+def room(url: str, engine: EngineProtocol, **settings: Any) -> Iterator[Room]:
     """Run an app on a database until the block ends."""
     looking, made = Database(url), create_app(Settings(database=url, **settings), load=lambda: engine)
     try:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backend import configs, rle
-from model.values import Mask
+from backend.labelstudio import brush_rle, configs
+from model.types import Mask
 
 Event = dict[str, Any]
 
@@ -102,5 +102,5 @@ def item(label: str, mask: Mask, region: str) -> Event:
         "original_width": width,
         "original_height": height,
         "image_rotation": 0,
-        "value": {"format": "rle", "rle": rle.encode(mask), "brushlabels": [label]},
+        "value": {"format": "rle", "rle": brush_rle.encode(mask), "brushlabels": [label]},
     }

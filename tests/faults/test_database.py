@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from model.packed import pack
+from model.coco_rle import pack
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
 from tests.faults.room import Room, room

@@ -10,9 +10,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from backend import app
+from backend.server import app
 from backend.store.tables import metadata
-from model.packed import pack
+from model.coco_rle import pack
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
 from tests.faults.lessons import looked

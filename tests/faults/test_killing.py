@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from prometheus_client import Counter
 
-from backend.corrections.values import Annotation, Correction
-from backend.learning.codec import decode
-from backend.learning.teaching import Teaching
-from backend.naming import Naming
+from backend.inference.active_revision import ActiveRevisions
+from backend.inference.model_version import VersionNaming
+from backend.learning.lesson_codec import decode
 from backend.page.journal import Journal
-from backend.process import ROOT
-from backend.store import facts, projects, revisions, runs
+from backend.server.child_process import ROOT
+from backend.store import annotation_rows, projects, revisions, runs
 from backend.store.database import Database
-from model.packed import pack
+from backend.webhooks.corrections import Annotation, Correction
+from model.coco_rle import pack
 from tests.faults.lessons import STEPS
 from tests.faults.studio import CREATED, Studio
 
@@ -54,7 +54,7 @@ class Nursery:
 @pytest.fixture
 def nursery(url: str, studio: Studio, tmp_path: Path) -> Iterator[Nursery]:
     log = tmp_path / "steps.log"
-    command = [sys.executable, "-m", "tests.faults.nursery", url, studio.key, str(log)]
+    command = [sys.executable, "-m", "tests.faults.kill_worker", url, studio.key, str(log)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Nursery(process, log)
         process.communicate()
@@ -62,7 +62,7 @@ def nursery(url: str, studio: Studio, tmp_path: Path) -> Iterator[Nursery]:
 
 def test_a_server_is_killed_while_it_learns(url: str, studio: Studio, nursery: Nursery) -> None:
     chance, corrections, kills, database = random.Random(7), count(1), 0, Database(url)
-    teaching = Teaching(database, Naming("base", "any"), Counter("unknown", "", registry=None), Journal())
+    teaching = ActiveRevisions(database, VersionNaming("base", "any"), Counter("unknown", "", registry=None), Journal())
     correct(database, studio, next(corrections))
     while kills < KILLS:
         outcome = nursery.life(chance.randint(1, LATEST))
@@ -86,10 +86,10 @@ def correct(database: Database, studio: Studio, number: int) -> None:
     annotation = Annotation(number, number, "gone.png", "1", when, corrections=(correction,))
     with database.writing() as connection:
         projects.see(connection, projects.Project(studio.key, "", "", studio.config))
-        facts.keep(connection, studio.key, annotation)
+        annotation_rows.keep(connection, studio.key, annotation)
 
 
-def check(database: Database, studio: Studio, teaching: Teaching) -> None:
+def check(database: Database, studio: Studio, teaching: ActiveRevisions) -> None:
     """What is in force is the newest revision, whole; each was adopted by one finished run; predictions use it."""
     with database.reading() as connection:
         history = revisions.history(connection, studio.key)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend.app import close, create_app
-from backend.learning.learner import Learner
+from backend.learning.worker import LearningWorker
 from backend.page.journal import Journal
+from backend.server.app import close, create_app
 from backend.settings import Settings
-from backend.store import facts, projects
+from backend.store import annotation_rows, projects
 from backend.store.database import Database
 from model.errors import Misconfigured
-from model.lane import Lane
+from model.runtime.scheduler import Scheduler
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.learning.classroom import nothing, school_of
@@ -75,7 +75,7 @@ def known(url: str, studio: Studio) -> bool:
     """Whether annotation 1 is a fact, or waits in the inbox."""
     database = Database(url)
     with database.reading() as connection:
-        found = bool(facts.annotations(connection, studio.key) or facts.pending(connection, 1))
+        found = bool(annotation_rows.annotations(connection, studio.key) or annotation_rows.pending(connection, 1))
     database.close()
     return found
 
@@ -98,8 +98,8 @@ def test_projects_are_read_again_once_it_is_there(server: Postgres, url: str, st
         projects.see(connection, projects.Project(studio.key))
     first.close()
     server.stop()
-    database, lane, read = Database(url, later=True), Lane(3), list[str]()
-    learner = Learner(school_of(database, nothing, lane), Journal(), 0, read.append)
+    database, lane, read = Database(url, later=True), Scheduler(3), list[str]()
+    learner = LearningWorker(school_of(database, nothing, lane), Journal(), 0, read.append)
     learner.start()
     server.start()
 
@@ -116,7 +116,7 @@ def test_projects_are_read_again_once_it_is_there(server: Postgres, url: str, st
 
 def answers(database: Database) -> bool:
     with database.reading() as connection:
-        return facts.pending(connection, 1) == ()
+        return annotation_rows.pending(connection, 1) == ()
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("anyword:right", "anyword:wrong"), ("/t", "/no_such_database")])

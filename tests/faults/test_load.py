@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from backend import app
+from backend.server import app
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
 from tests.faults.lessons import learn

@@ -1,7 +1,7 @@
 import pytest
 
 from model.engine import Engine
-from model.load import EnginePaths, load_engine
+from model.loading import EnginePaths, load_engine
 
 
 @pytest.fixture(scope="session")

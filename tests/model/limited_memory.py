@@ -15,8 +15,8 @@ import numpy as np
 
 from model.engine import Engine
 from model.errors import AnywordError
-from model.load import EnginePaths, load_engine
-from model.values import Clause, Image, Query
+from model.loading import EnginePaths, load_engine
+from model.types import Clause, Image, Query
 from tests.model.test_engine import two_circles
 
 CIRCLES = Query((Clause("circles"),))

@@ -8,12 +8,12 @@ from model.embedded import scenes
 from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import BadImage, BadQuery
-from model.evaluation.figures import union
-from model.evaluation.questions import around, click
-from model.fingerprint import freeze
+from model.evaluation.scenarios.questions import around, click
+from model.evaluation.tables.quality_figures import union
 from model.geometry import iou
-from model.stretch import STRETCHED
-from model.values import Clause, Hint, Point, Query
+from model.grounding.stretch import STRETCHED
+from model.runtime.image_key import freeze
+from model.types import Clause, Hint, Point, Query
 from tests.benchmarks.brightness import Way, dimmed, flat, foggy, twelve_bits
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.geometry import bounds, box_mask, corners, extent, grown, holds, iou, ordered, polygon_mask
-from model.values import Box, Point
+from model.types import Box, Point
 
 TURNED = Box(50, 10, 80, 30, rotation=90)  # lies left of its corner
 

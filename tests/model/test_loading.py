@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.adapters.sam import SamSegmenter
+from model.adapters.sam.segmenter import SamSegmenter
 from model.embedded import scenes
 from model.engine import Engine
 from model.errors import Busy, Misconfigured
-from model.evaluation.questions import click
-from model.load import WEIGHTS, EnginePaths, check, load_engine, load_engines
-from model.values import Answer, Box, Clause, Hint, Query
+from model.evaluation.scenarios.questions import click
+from model.loading import WEIGHTS, EnginePaths, check, load_engine, load_engines
+from model.types import Answer, Box, Clause, Hint, Query
 from tests.model.adapters.edited import edited, linked, without_some
 
 SCENE = scenes.draw(3_400_000, 256)
@@ -139,7 +139,7 @@ def test_a_click_is_answered_alike_while_a_model_of_another_type_is_built(own: s
 
 def test_what_can_be_clicked_comes_without_the_libraries_of_texts() -> None:
     program = (
-        "import sys; from model.load import EnginePaths, load_engines; next(load_engines(EnginePaths())); "
+        "import sys; from model.loading import EnginePaths, load_engines; next(load_engines(EnginePaths())); "
         "print(sorted({'diffusers', 'spacy', 'torchvision'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from PIL import Image as Pictures
 
 from model.__main__ import box, main, point, read_image
 from model.embedded import scenes
-from model.stretch import STRETCHED
-from model.values import Box, Point
+from model.grounding.stretch import STRETCHED
+from model.types import Box, Point
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import torch
 from peft import LoraConfig
 from PIL import Image
 
-from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
+from model.adapters.diffusers.backbone import DiffusersBackbone, load_backbone
 from model.embedded import scenes
 from model.errors import Misconfigured
-from model.load import WEIGHTS
-from model.tuning import Recipe, pairs_in, tune
+from model.loading import WEIGHTS
+from model.tuning import LoraRecipe, pairs_in, tune
 from tests.model.adapters.edited import Edit, Weights, edited, linked, with_another_shape, without_some
 
 
@@ -40,7 +40,7 @@ def test_a_dark_picture_is_learned_from_as_the_models_see_it(folder: Path) -> No
 def test_an_adapter_is_learned_written_and_loaded(folder: Path) -> None:
     tuned, plain = fresh(), fresh()
     before = plain.embed(plain.tokenize("a red circle"))
-    losses = tune(tuned, pairs_in(folder), Recipe(steps=3, rate=1e-2, batch=2), folder / "lora")
+    losses = tune(tuned, pairs_in(folder), LoraRecipe(steps=3, rate=1e-2, batch=2), folder / "lora")
     assert len(losses) == 3
     learned = tuned.embed(tuned.tokenize("a red circle"))
     assert (learned - before).abs().max() > 0.01
@@ -53,7 +53,7 @@ def test_an_adapter_is_learned_written_and_loaded(folder: Path) -> None:
 def test_only_the_adapter_is_learned(folder: Path) -> None:
     backbone = fresh()
     table = backbone.text_encoder.get_input_embeddings().weight.clone()
-    tune(backbone, pairs_in(folder), Recipe(steps=1, rate=1e-2, batch=2), folder / "lora")
+    tune(backbone, pairs_in(folder), LoraRecipe(steps=1, rate=1e-2, batch=2), folder / "lora")
     assert torch.equal(backbone.text_encoder.get_input_embeddings().weight, table)
     assert sum(file.stat().st_size for file in (folder / "lora").iterdir()) < 500_000
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from model.overlay import NEGATIVE, POSITIVE, heat, marked, overlay
-from model.values import MaskPrompt
+from model.types import MaskPrompt
+from model.visualize import NEGATIVE, POSITIVE, heat, marked, overlay
 
 
 def test_masks_keep_their_colours_and_the_rest_is_dark() -> None:

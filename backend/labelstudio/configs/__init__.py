@@ -11,7 +11,7 @@ LABELS = re.compile(r"(?:<Label [^>]*/>\s*)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ConfigExample:
     """A labelling config to copy: what it is called, when to take it, and its XML."""
 
     title: str
@@ -24,8 +24,8 @@ def labelled(xml: str, labels: str) -> str:
     return LABELS.sub(lambda _: labels, xml)
 
 
-def _example(file: str, title: str, purpose: str) -> Example:
-    return Example(title, purpose, (FOLDER / file).read_text(encoding="utf-8"))
+def _example(file: str, title: str, purpose: str) -> ConfigExample:
+    return ConfigExample(title, purpose, (FOLDER / file).read_text(encoding="utf-8"))
 
 
 BITMASK = _example(

@@ -16,18 +16,18 @@ LEAST_BITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class JpegSegment:
     """A marker's second byte, and where what follows its length begins."""
 
     kind: int
     start: int
 
 
-def segments(data: bytes) -> Iterator[Segment]:
+def segments(data: bytes) -> Iterator[JpegSegment]:
     """The segments until the end of the image; what stands behind it, such as a film, is left alone."""
     at = 0
     while (marker := MARKER.search(data, at)) is not None and marker[1][0] != END:
-        yield Segment(marker[1][0], marker.end() + 2)
+        yield JpegSegment(marker[1][0], marker.end() + 2)
         length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
         at = marker.end() + (0 if marker[1][0] == BEGIN else length)  # the start of the image has no length
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from model.values import Image
+from model.types import Image
 
 # Chromium 156 turns these, by EXIF alone: not by XMP, and not WebP. Pillow gives AVIF's own turning as EXIF.
 TURNED = ("AVIF", "JPEG", "MPO", "PNG")

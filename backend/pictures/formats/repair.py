@@ -11,8 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backend import png
-from backend.pictures import jpeg
+from backend.pictures.formats import jpeg, png
 
 BMP = b"BM"
 SHOWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf")  # the chunks that decide how a PNG is shown

@@ -14,10 +14,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from backend import certificates
-from backend.pictures.access_key import AccessKey, without_key
-from backend.pictures.addresses import Address, Reach
-from backend.pictures.pinned import Pinned, cut_off, seconds_until
-from backend.pictures.urls import joined, normal, origin, shown, split
+from backend.labelstudio.access_key import AccessKey, without_key
+from backend.pictures.network.allowed_hosts import Address, Reach
+from backend.pictures.network.pinned import Pinned, cut_off, seconds_until
+from backend.pictures.network.urls import joined, normal, origin, shown, split
 from model.errors import BadImage
 
 CHUNK = 1 << 16

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from backend.pictures.addresses import Address
+from backend.pictures.network.allowed_hosts import Address
 
 
 def seconds_until(until: float) -> float:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from backend.store.columns import Moment
+from backend.store.connection.columns import Moment
 
 
 def now(connection: Connection) -> datetime:

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class Words(TypeDecorator[str]):
+class CleanText(TypeDecorator[str]):
     """Text as other people sent it; what no database stores (NUL, half a surrogate pair) becomes U+FFFD."""
 
     impl = Text

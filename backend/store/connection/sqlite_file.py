@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from backend.store.address import file_of, served
+from backend.store.connection.address import file_of, served
 from model.errors import Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from diffusers import UNet2DConditionModel
 from torch.nn import functional
 
 from model.errors import Misconfigured
-from model.values import Attention
+from model.types import Attention
 
 COARSE_LEVELS = 2
 CHUNK = 2**22  # probabilities in memory at once, 16 MB; four times as many take twice as long on a CPU

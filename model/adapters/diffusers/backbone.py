@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-from model.adapters import profile
-from model.adapters.attention_tap import Tap, Tapped, attention_of, cross_of, layers_of, taken, taps_for
-from model.adapters.encoder import hasten
-from model.adapters.fitting import TEXT_ENCODER, Kind, attempt, fitted, misfit, tokenizer_of
+from model.adapters.check_weights import TEXT_ENCODER, ModelKind, attempt, fitted, misfit, tokenizer_of
+from model.adapters.diffusers import profile
+from model.adapters.diffusers.attention_tap import Tap, Tapped, attention_of, cross_of, layers_of, taken, taps_for
+from model.adapters.diffusers.recompute import keep_little
+from model.adapters.diffusers.vae_encoder import hasten
 from model.adapters.hub import folder_of
-from model.adapters.recompute import keep_little
-from model.adapters.recorder import Recorder, Tensors
 from model.errors import Misconfigured
-from model.values import Attention, Image, Tokens
+from model.runtime.cuda_graphs import GraphRecorder, Tensors
+from model.types import Attention, Image, Tokens
 
 TIMESTEP = 100  # of 1000 (iSeg, table of timesteps)
 NOISE_SEED = 1101  # one noise for every picture, so that the same question gets the same answer (iSeg's seed)
@@ -32,14 +32,14 @@ PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 class DiffusersBackbone:
     """`Backbone` on the parts of a `StableDiffusionPipeline`.
 
-    Nothing but the weights is kept between calls, and on a CUDA device the recordings of passes (recorder.py).
+    Nothing but the weights is kept between calls, and on a CUDA device the recordings of passes (cuda_graphs.py).
     """
 
     def __init__(self, folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> None:
         self.name = name
         self.device, self.dtype = device, dtype
-        self.unet = fitted(Kind(UNet2DConditionModel), folder / "unet", device, dtype).to(device)
-        self.vae = fitted(Kind(AutoencoderKL), folder / "vae", device, dtype).to(device)
+        self.unet = fitted(ModelKind(UNet2DConditionModel), folder / "unet", device, dtype).to(device)
+        self.vae = fitted(ModelKind(AutoencoderKL), folder / "vae", device, dtype).to(device)
         self.text_encoder = fitted(TEXT_ENCODER, folder / "text_encoder", device, dtype).to(device)
         self.tokenizer = tokenizer_of(folder / "tokenizer", self.text_encoder.config.vocab_size)
         read = partial(DDIMScheduler.from_pretrained, folder / "scheduler")
@@ -57,8 +57,10 @@ class DiffusersBackbone:
         self.layers = layers_of(self.unet, self.profile.decoder_only)
         self._taps = taps_for(self.unet, self.layers, self.profile.head_weights)
         self._cross_taps = {name: tap for name, tap in self._taps.items() if name != self.layers.among}
-        self.recorder = Recorder(device)
-        self.text_recorder = Recorder(device)  # an inversion's draws come between a text's way ahead and its way back
+        self.recorder = GraphRecorder(device)
+        self.text_recorder = GraphRecorder(
+            device
+        )  # an inversion's draws come between a text's way ahead and its way back
         self.max_tokens = int(self.tokenizer.model_max_length)
         self.words = whole_words(self.tokenizer.get_vocab())
         self.canvas_size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)

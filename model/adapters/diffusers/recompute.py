@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_input
 from torch.utils.checkpoint import checkpoint
 
-from model.adapters import unrolled
+from model.adapters.diffusers import unrolled_conv
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -63,8 +63,8 @@ def recomputed(forward: Forward, hidden: torch.Tensor) -> torch.Tensor:
 
 def convolved(layer: torch.nn.Conv2d, forward: Forward, pixels: torch.Tensor) -> torch.Tensor:
     """What a convolution makes of its input, which is not kept where only its own gradient will be asked for."""
-    if unrolled.pays(layer, pixels):
-        return unrolled.convolved(layer, pixels)
+    if unrolled_conv.pays(layer, pixels):
+        return unrolled_conv.convolved(layer, pixels)
     if layer.weight.requires_grad or not (torch.is_grad_enabled() and pixels.requires_grad):
         return forward(pixels)
     answer: torch.Tensor = _Frozen.apply(pixels, layer, forward)  # type: ignore[no-untyped-call]

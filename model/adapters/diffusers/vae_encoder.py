@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL
 from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional
 
-from model.adapters import winograd
+from model.adapters.diffusers import winograd
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 

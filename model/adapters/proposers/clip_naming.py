@@ -10,11 +10,11 @@ import torch
 from torch.nn import functional
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from model.adapters.check_weights import ModelKind, attempt, fitted, tokenizer_of
 from model.adapters.checkpoint_kind import kind_of
-from model.adapters.fitting import Kind, attempt, fitted, tokenizer_of
-from model.canvas import resize_maps, to_canvas
 from model.errors import Misconfigured
-from model.values import Image
+from model.grounding.canvas import resize_maps, to_canvas
+from model.types import Image
 
 NOTHING = "background"  # stands in for the learned "no object", without which one lone text would always be sure; ours
 
@@ -59,7 +59,7 @@ def load_clip(source: str, device: torch.device | str, dtype: torch.dtype) -> Cl
     """CLIP from a folder or a hub name. Raises Misconfigured when there is no CLIP to be found there."""
     if (kind := kind_of(source, "CLIP model", "a folder or a hub name is needed")) != "clip":
         raise Misconfigured(f"No CLIP model at '{source}' but {kind}: use one such as openai/clip-vit-base-patch16.")
-    model = fitted(Kind(CLIPModel), source, device)
+    model = fitted(ModelKind(CLIPModel), source, device)
     tokenizer = tokenizer_of(source, model.config.text_config.vocab_size)
     read = partial(CLIPImageProcessorPil.from_pretrained, source)
     processor = attempt(read, f"The preprocessor_config.json in '{source}' cannot be loaded")

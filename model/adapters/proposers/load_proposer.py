@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from model.adapters.checkpoint_kind import kind_of
-from model.adapters.mask2former import load_pmp
-from model.adapters.sam3 import load_sam3
+from model.adapters.proposers.mask2former import load_pmp
+from model.adapters.proposers.sam3 import load_sam3
 from model.errors import Misconfigured
-from model.ports import Proposer
+from model.protocols import Proposer
 
 
 def load_proposer(

@@ -15,16 +15,16 @@ import torch
 from numpy.typing import NDArray
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from model.adapters.clip_naming import ClipNaming, load_clip
-from model.adapters.fitting import TEXT_ENCODER, Kind, fitted, tokenizer_of
-from model.adapters.text_query import PromptedMask2Former, TextTokens
-from model.canvas import to_canvas
+from model.adapters.check_weights import TEXT_ENCODER, ModelKind, fitted, tokenizer_of
+from model.adapters.proposers.clip_naming import ClipNaming, load_clip
+from model.adapters.proposers.text_query import PromptedMask2Former, TextTokens
 from model.errors import Misconfigured
-from model.values import Image, Proposals
+from model.grounding.canvas import to_canvas
+from model.types import Image, Proposals
 
 EXPECTED = (
     "expected a folder with config.json, model.safetensors, text_encoder and tokenizer, "
-    "as `python -m model.embedded.train_proposer --export` writes it."
+    "as `python -m model.training.train_proposer --export` writes it."
 )
 CLIP_SHARE = 0.35  # 1 - lambda: CLIP's part in the geometric mean (PMP, section 3; 0.3 to 0.5 changes nothing)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, as Mask2Former reads them
@@ -45,7 +45,7 @@ class TextEncoder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask2FormerProposer:
-    """`Proposer` on a `PromptedMask2Former`. Not for several threads at once: see lane.py.
+    """`Proposer` on a `PromptedMask2Former`. Not for several threads at once: see scheduler.py.
 
     `clip` is the second opinion on names; None where there is none, and masks are named by their embeddings alone.
     """
@@ -93,7 +93,7 @@ def load_pmp(
     Raises Misconfigured where a part is missing or was not trained for prompts.
     """
     second = load_clip(clip, device, dtype) if clip else None
-    kind = Kind(PromptedMask2Former, trouble="was not trained for prompts", remedy=EXPECTED)
+    kind = ModelKind(PromptedMask2Former, trouble="was not trained for prompts", remedy=EXPECTED)
     try:
         encoder = fitted(replace(TEXT_ENCODER, remedy=EXPECTED), source, device, subfolder="text_encoder")
         tokenizer = tokenizer_of(source, encoder.config.vocab_size, "tokenizer", EXPECTED)

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import CLIPTokenizer, Sam3Model
 
-from model.adapters.fitting import Kind, fitted, tokenizer_of
-from model.canvas import to_canvas
-from model.values import Image, Proposals
+from model.adapters.check_weights import ModelKind, fitted, tokenizer_of
+from model.grounding.canvas import to_canvas
+from model.types import Image, Proposals
 
 LEAST = 0.05  # masks with less chance are not worth their memory: 200 come for each text; ours
 ANYTHING = "object"  # what is asked for where there is no text; ours
@@ -67,6 +67,6 @@ def load_sam3(source: str, device: torch.device | str = "cpu", dtype: torch.dtyp
 
     Raises Misconfigured where weights do not fit.
     """
-    model = fitted(Kind(Sam3Model, trouble="is no complete SAM 3"), source, device)
+    model = fitted(ModelKind(Sam3Model, trouble="is no complete SAM 3"), source, device)
     tokenizer = tokenizer_of(source, model.config.text_config.vocab_size)
     return Sam3Proposer(source, model.to(device, dtype).eval(), tokenizer)

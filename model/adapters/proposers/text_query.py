@@ -54,7 +54,7 @@ class PromptedConfig(Mask2FormerConfig):  # type: ignore[misc]
     side: int = 384
 
 
-class Naming(nn.Module):
+class ProposalNaming(nn.Module):
     """p_ik = softmax over k of cos(z_i, t_k) / tau, with a learned tau and a learned embedding of "no object"."""
 
     def __init__(self, width: int, text_dim: int) -> None:
@@ -86,13 +86,13 @@ class PromptedMask2Former(Mask2FormerForUniversalSegmentation):  # type: ignore[
         self.text_attention = nn.ModuleList(
             nn.MultiheadAttention(width, heads, config.dropout, kdim=text, vdim=text) for _ in layers
         )
-        self.naming = Naming(width, text)
+        self.naming = ProposalNaming(width, text)
         self.post_init()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, Naming):
+        if isinstance(module, ProposalNaming):
             init.normal_(module.no_object)
             init.constant_(module.log_temperature, math.log(0.07))  # CLIP's start
 

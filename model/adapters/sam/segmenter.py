@@ -17,13 +17,13 @@ from torch.nn import functional
 from transformers import SamModel
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
+from model.adapters.check_weights import ModelKind, fitted
 from model.adapters.checkpoint_kind import kind_of
-from model.adapters.fitting import Kind, fitted
-from model.adapters.recorder import Recorder, Tensors
-from model.adapters.sam_attention import attend_lightly
-from model.adapters.sam_checkpoint import read_official
+from model.adapters.sam.encoder_attention import attend_lightly
+from model.adapters.sam.official_checkpoint import read_official
 from model.errors import BadQuery, Misconfigured
-from model.values import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
+from model.runtime.cuda_graphs import GraphRecorder, Tensors
+from model.types import Candidates, Image, ImageEmbedding, Mask, MaskPrompt
 
 # What keeps a device busy, where more only costs memory: numbers of the picture's embedding, counted once for each
 # prompt of a decoder call (2**20 at ViT-B, L and H geometry), and prompts. Ours: on a CPU a prompt costs 78 ms in pairs
@@ -82,7 +82,7 @@ class SamSegmenter:
 
     name: str
     model: SamModel
-    recorder: Recorder
+    recorder: GraphRecorder
 
     @property
     def square(self) -> Square:
@@ -199,7 +199,7 @@ def load_sam(source: str, device: torch.device | str = "cpu", dtype: torch.dtype
     model.to(device, dtype).eval().requires_grad_(False)
     attend_lightly(model)
     model.mask_decoder.transformer.register_forward_pre_hook(by_cells, with_kwargs=True)
-    return SamSegmenter(source, model, Recorder(torch.device(device)))
+    return SamSegmenter(source, model, GraphRecorder(torch.device(device)))
 
 
 def by_cells(_: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -214,4 +214,4 @@ def by_cells(_: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, A
 def _read_folder(source: str, device: torch.device | str) -> SamModel:
     if (kind := kind_of(source, "SAM model", EXPECTED)) != "sam":
         raise Misconfigured(f"No SAM model at '{source}' but {kind}: {EXPECTED}")
-    return fitted(Kind(SamModel, trouble="is no complete SAM model"), source, device)
+    return fitted(ModelKind(SamModel, trouble="is no complete SAM model"), source, device)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from spacy.tokens import Doc, Token
 
-from model.adapters.spacy_words import (
+from model.adapters.spacy.place_words import (
     CARRIERS,
     COVERING,
     DEGREES,
@@ -23,7 +23,7 @@ from model.adapters.spacy_words import (
     QUANTITIES,
     WEARING,
 )
-from model.values import Phrase, Word
+from model.types import Phrase, Word
 
 Span = tuple[int, int]
 Hanging = tuple[int | None, str | None, int | None]  # parent, place and trait_of of a phrase

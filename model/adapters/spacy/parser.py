@@ -13,10 +13,10 @@ from cachetools import LRUCache, cachedmethod
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 
-from model.adapters.spacy_syntax import Span, phrases_of, word_of
-from model.adapters.spacy_words import PLACES, UNSEEN
+from model.adapters.spacy.noun_phrases import Span, phrases_of, word_of
+from model.adapters.spacy.place_words import PLACES, UNSEEN
 from model.errors import BadQuery, Misconfigured
-from model.values import Phrase, Word
+from model.types import Phrase, Word
 
 MAX_CHARACTERS = 2000  # far more than a text encoder reads (77 tokens)
 MAX_WORDS = 300

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import io
 
 from model.errors import Misconfigured
-from model.evaluation.datasets.files import picture, there, values
-from model.evaluation.examples import Dataset, Example
-from model.evaluation.photographs import LEAST_SHARE, segments
+from model.evaluation.datasets.dataset_files import picture, there, values
+from model.evaluation.datasets.examples import Dataset, EvaluationExample
+from model.evaluation.scenarios.photographs import LEAST_SHARE, segments
 
 NOTE = f"The truth is the first annotator's; segments above {LEAST_SHARE:.0%} of a picture are clicked on."
 
@@ -27,11 +27,13 @@ def open_bsds(root: Path, split: str) -> Dataset:
     if not keys:
         raise Misconfigured(f"BSDS500's pictures are missing: no .jpg file in {pictures}")
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         image = picture(pictures / f"{key}.jpg")
         if original:
-            return Example(key, image, objects=tuple(segments(drawn(root / "groundTruth" / split / f"{key}.mat"))))
-        return Example(key, image, objects=tuple(segments(values(root / f"{key}.png"))))
+            return EvaluationExample(
+                key, image, objects=tuple(segments(drawn(root / "groundTruth" / split / f"{key}.mat")))
+            )
+        return EvaluationExample(key, image, objects=tuple(segments(values(root / f"{key}.png"))))
 
     return Dataset(f"BSDS500 {split}", keys, load, NOTE)
 

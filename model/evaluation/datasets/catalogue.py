@@ -8,12 +8,12 @@ from pathlib import Path
 from model.errors import Misconfigured
 from model.evaluation.datasets.bsds import open_bsds
 from model.evaluation.datasets.coco import open_objects, open_panoptic
-from model.evaluation.datasets.files import there
+from model.evaluation.datasets.dataset_files import there
+from model.evaluation.datasets.examples import Dataset
 from model.evaluation.datasets.grandf import open_grandf
 from model.evaluation.datasets.refcoco import open_grefcoco, open_refcoco
-from model.evaluation.datasets.scenes import Asked, open_scenes
+from model.evaluation.datasets.scene_splits import Asked, open_scenes
 from model.evaluation.datasets.voc import open_context, open_voc
-from model.evaluation.examples import Dataset
 
 Opener = Callable[[Path, str], Dataset]
 

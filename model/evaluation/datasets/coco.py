@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from model.evaluation.datasets.files import mask_of, picture, read_json, there
+from model.evaluation.datasets.dataset_files import mask_of, picture, read_json, there
+from model.evaluation.datasets.examples import BACKGROUND, IGNORED, ClassMap, Dataset, EvaluationExample
 from model.evaluation.datasets.voc import GIVEN
-from model.evaluation.examples import BACKGROUND, IGNORED, ClassMap, Dataset, Example
 
 
 def open_objects(root: Path, split: str) -> Dataset:
@@ -31,10 +31,10 @@ def open_objects(root: Path, split: str) -> Dataset:
     for annotation in stored["annotations"]:
         annotations[str(annotation["image_id"])].append(annotation)
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         image = images[key]
         labels = _painted(annotations[key], numbers, (image["height"], image["width"]))
-        return Example(key, picture(root / split / image["file_name"]), classes=ClassMap(names, labels))
+        return EvaluationExample(key, picture(root / split / image["file_name"]), classes=ClassMap(names, labels))
 
     keys = tuple(key for key in images if key in annotations)
     return Dataset(f"COCO Object {split}", keys, load, f"{GIVEN} Background is class 0; crowds do not count.")
@@ -57,7 +57,7 @@ def open_panoptic(root: Path, split: str) -> Dataset:
     images = {image["id"]: image["file_name"] for image in stored["images"]}
     annotations = {str(annotation["image_id"]): annotation for annotation in stored["annotations"]}
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         annotation = annotations[key]
         ids = _ids(folder / annotation["file_name"])
         labels = np.full(ids.shape, IGNORED, np.uint8)
@@ -65,7 +65,7 @@ def open_panoptic(root: Path, split: str) -> Dataset:
             if not segment.get("iscrowd"):
                 labels[ids == segment["id"]] = numbers[segment["category_id"]]
         image = picture(root / split / images[annotation["image_id"]])
-        return Example(key, image, classes=ClassMap(names, labels))
+        return EvaluationExample(key, image, classes=ClassMap(names, labels))
 
     note = f"{GIVEN} Unlabelled pixels and crowds do not count; instances of one class are one region."
     return Dataset(f"COCO panoptic {split}", tuple(annotations), load, note)

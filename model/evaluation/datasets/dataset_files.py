@@ -12,7 +12,7 @@ from PIL import Image as Pictures
 from pycocotools import mask as rle
 
 from model.errors import Misconfigured
-from model.values import Image, Mask
+from model.types import Image, Mask
 
 
 def there(path: Path, what: str) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Image, Mask
+from model.types import Image, Mask
 
 IGNORED = 255  # value of pixels that count neither for nor against anybody (VOC's convention)
 BACKGROUND = "background"
@@ -64,7 +64,7 @@ class ClassMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Example:
+class EvaluationExample:
     """A picture (H, W, 3) and everything asked of it: texts, a class map, objects (masks (H, W)) to click on."""
 
     key: str
@@ -80,5 +80,5 @@ class Dataset:
 
     name: str
     keys: tuple[str, ...]
-    load: Callable[[str], Example]
+    load: Callable[[str], EvaluationExample]
     note: str

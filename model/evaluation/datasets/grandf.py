@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from model.evaluation.datasets.files import mask_of, picture, read_json, there
-from model.evaluation.examples import Dataset, Example, Item, Target
-from model.values import Mask
+from model.evaluation.datasets.dataset_files import mask_of, picture, read_json, there
+from model.evaluation.datasets.examples import Dataset, EvaluationExample, Item, Target
+from model.types import Mask
 
 NOTE = (
     "The text is the ground-truth caption, as in Segment Anyword. Matched IoU and recall pair predicted masks with "
@@ -29,10 +29,10 @@ def _open_grounded(root: Path) -> Dataset:
     captions = {entry["file_name"]: entry for entry in stored}
     folder = there(root / "GranDf_HA_images" / "train", "GranDf's pictures")
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         image = picture(folder / key)
         size = image.shape[0], image.shape[1]
-        return Example(key, image, (_grounded(captions[key], size),))
+        return EvaluationExample(key, image, (_grounded(captions[key], size),))
 
     return Dataset("GranDf train", tuple(captions), load, NOTE)
 
@@ -63,9 +63,9 @@ def _open_masks(root: Path, split: str) -> Dataset:
     for annotation in masks["annotations"]:
         segmentations[str(annotation["image_id"])].append(annotation["segmentation"])
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         image = picture(pictures / files[key])
         objects = tuple(mask_of(each, (image.shape[0], image.shape[1])) for each in segmentations[key])
-        return Example(key, image, (Item(texts[key].strip('"').strip(), (), objects, separate=False),))
+        return EvaluationExample(key, image, (Item(texts[key].strip('"').strip(), (), objects, separate=False),))
 
     return Dataset(f"GranDf {split}", tuple(texts), load, NOTE)

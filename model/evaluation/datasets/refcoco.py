@@ -12,9 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from model.errors import Misconfigured
-from model.evaluation.datasets.files import mask_of, picture, read_json, there
-from model.evaluation.examples import Dataset, Example, Item, Target
-from model.values import Mask
+from model.evaluation.datasets.dataset_files import mask_of, picture, read_json, there
+from model.evaluation.datasets.examples import Dataset, EvaluationExample, Item, Target
+from model.types import Mask
 
 PICTURES = ("images/mscoco/images/train2014", "train2014")  # REFER's layout and COCO's own
 NO_TARGET = -1  # the annotation id of an expression about nothing in the picture (gRefCOCO)
@@ -95,11 +95,11 @@ def _dataset(name: str, root: Path, folder: Path, references: Mapping[str, list[
     pictures = next((root / each for each in PICTURES if (root / each).is_dir()), root / PICTURES[0])
     there(pictures, "COCO's pictures train2014")
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         image = instances.images[key]
         size = image["height"], image["width"]
         items = [item for reference in references[key] for item in _items(reference, instances, size)]
-        return Example(key, picture(pictures / image["file_name"]), tuple(items))
+        return EvaluationExample(key, picture(pictures / image["file_name"]), tuple(items))
 
     return Dataset(name, tuple(references), load, NOTE)
 

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from model.embedded import scenes
-from model.embedded.language import absent_phrase, matches
+from model.embedded.scene_language import absent_phrase, matches
 from model.embedded.scenes import HELD_OUT, TUNING, Kind, Scene
 from model.errors import Misconfigured
+from model.evaluation.datasets.examples import Dataset, EvaluationExample, Item, Target
 from model.evaluation.datasets.scene_texts import captions, class_map, known, phrases, sentences
-from model.evaluation.examples import Dataset, Example, Item, Target
-from model.evaluation.questions import SIZES, truth
+from model.evaluation.scenarios.questions import SIZES, truth
 
 Asked = Literal["phrases", "captions", "labels", "clicks"]
 TRIES = 100  # seeds kept for each scene of a split; one that fits the split is found within the first ten or so
@@ -69,13 +69,15 @@ def open_scenes(split: str, count: int, asked: Asked = "phrases", tuning: bool =
         raise Misconfigured(f"scenes have no split '{split}': use one of {', '.join(SPLITS)}")
     first = (TUNING if tuning else HELD_OUT) + SPLITS[split].offset
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         scene = drawn(SPLITS[split], first, int(key))
         if asked == "clicks":
-            return Example(key, scene.image, objects=tuple(each.mask for each in scene.objects if each.mask.any()))
+            return EvaluationExample(
+                key, scene.image, objects=tuple(each.mask for each in scene.objects if each.mask.any())
+            )
         if asked == "labels":
-            return Example(key, scene.image, classes=class_map(np.random.default_rng([scene.seed, 3]), scene))
-        return Example(key, scene.image, _items(scene, split, asked))
+            return EvaluationExample(key, scene.image, classes=class_map(np.random.default_rng([scene.seed, 3]), scene))
+        return EvaluationExample(key, scene.image, _items(scene, split, asked))
 
     name = f"scenes {split}" + ("" if asked == "phrases" else f" {asked}") + (" (tuning)" if tuning else "")
     return Dataset(name, tuple(f"{number:04d}" for number in range(count)), load, f"{NOTE} Seeds from {first}.")

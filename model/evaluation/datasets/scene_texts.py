@@ -7,11 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
-from model.embedded.language import PLURALS, matches
+from model.embedded.scene_language import PLURALS, matches
 from model.embedded.scenes import Kind, Scene, Thing
-from model.evaluation.examples import BACKGROUND, ClassMap, Item, Target
-from model.evaluation.questions import truth
-from model.values import Mask
+from model.evaluation.datasets.examples import BACKGROUND, ClassMap, Item, Target
+from model.evaluation.scenarios.questions import truth
+from model.types import Mask
 
 Words = tuple[str, ...]
 NEARER = 1.5  # how many times farther the next candidate must be for "next to" to say which one is meant

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.evaluation.datasets.files import lines, picture, there, values
-from model.evaluation.examples import BACKGROUND, IGNORED, ClassMap, Dataset, Example
+from model.evaluation.datasets.dataset_files import lines, picture, there, values
+from model.evaluation.datasets.examples import BACKGROUND, IGNORED, ClassMap, Dataset, EvaluationExample
 
 # In the order of their values, written as people say them.
 VOC_NAMES = (
@@ -29,9 +29,9 @@ def open_voc(root: Path, split: str) -> Dataset:
     keys = lines(root / "ImageSets" / "Segmentation" / f"{split}.txt", "VOC's list of pictures")
     maps = there(root / "SegmentationClass", "VOC's label maps")
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         labels = ClassMap(VOC_NAMES, values(maps / f"{key}.png"))
-        return Example(key, picture(root / "JPEGImages" / f"{key}.jpg"), classes=labels)
+        return EvaluationExample(key, picture(root / "JPEGImages" / f"{key}.jpg"), classes=labels)
 
     return Dataset(f"VOC 2012 {split}", keys, load, f"{GIVEN} Background is class 0.")
 
@@ -44,10 +44,10 @@ def open_context(root: Path, split: str) -> Dataset:
     keys = lines(root / "ImageSets" / "SegmentationContext" / f"{split}.txt", "Pascal Context's list of pictures")
     maps = there(root / "SegmentationClassContext", "Pascal Context's label maps")
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         stored = values(maps / f"{key}.png")
         labels = np.where((stored == 0) | (stored == IGNORED), IGNORED, stored - np.uint8(1)).astype(np.uint8)
         image = picture(root / "JPEGImages" / f"{key}.jpg")
-        return Example(key, image, classes=ClassMap(CONTEXT_NAMES, labels))
+        return EvaluationExample(key, image, classes=ClassMap(CONTEXT_NAMES, labels))
 
     return Dataset(f"Pascal Context-59 {split}", keys, load, f"{GIVEN} Pixels of no class do not count.")

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from model.errors import BadQuery
-from model.evaluation import metrics
-from model.evaluation.asking import Asking
-from model.evaluation.clicking import clicked_out
-from model.evaluation.examples import Dataset, Example
-from model.evaluation.panels import Panel, answer_panels, listening, text_panels
+from model.evaluation.datasets.examples import Dataset, EvaluationExample
 from model.evaluation.records import Record
-from model.values import Answer, Hint, Mask, Query, Segment
+from model.evaluation.report.panels import ReportPanel, answer_panels, listening, text_panels
+from model.evaluation.scenarios.ask_engine import Asking
+from model.evaluation.scenarios.simulated_clicks import clicked_out
+from model.evaluation.tables import paper_metrics
+from model.types import Answer, Hint, Mask, Query, Segment
 
 SEED = 7  # of the random answers
 
@@ -34,12 +34,12 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class GalleryEntry:
     """An answer with its pictures."""
 
     title: str
     case: Case
-    panels: tuple[Panel, ...]
+    panels: tuple[ReportPanel, ...]
 
 
 def cases(records: Sequence[Record]) -> list[Case]:
@@ -49,7 +49,7 @@ def cases(records: Sequence[Record]) -> list[Case]:
         found += [Case(record.key, "text", each.item, each.iou) for each in record.replies if each.wording == 0]
         found += [Case(record.key, "clicks", number, each.first) for number, each in enumerate(record.efforts)]
         if record.classes:
-            ious = metrics.class_ious(record.classes)
+            ious = paper_metrics.class_ious(record.classes)
             found.append(Case(record.key, "classes", 0, float(np.mean(list(ious.values())))))
     return found
 
@@ -63,7 +63,7 @@ def chosen(found: Sequence[Case], count: int) -> dict[str, list[Case]]:
     return {"Worst": worst, "Best": best, "Random": [middle[int(number)] for number in sorted(picked)]}
 
 
-def shown(asking: Asking, dataset: Dataset, case: Case) -> Shown:
+def shown(asking: Asking, dataset: Dataset, case: Case) -> GalleryEntry:
     """Ask once more for one answer, and take pictures on the way."""
     example = dataset.load(case.key)
     if case.asked == "clicks":
@@ -72,20 +72,22 @@ def shown(asking: Asking, dataset: Dataset, case: Case) -> Shown:
         query, labels = asking.class_query(example.classes), example.classes.labels
         truth = [np.asarray(labels == value) for value in example.classes.present]
         title = ", ".join(clause.text for clause in query.clauses)
-        return Shown(title, case, _class_panels(asking, example, query, truth))
+        return GalleryEntry(title, case, _class_panels(asking, example, query, truth))
     item = example.items[case.number]
     truth = [target.mask for target in item.targets] or list(item.objects)
-    return Shown(item.text, case, _texts(asking, example, asking.query(item, item.text), truth))
+    return GalleryEntry(item.text, case, _texts(asking, example, asking.query(item, item.text), truth))
 
 
-def _texts(asking: Asking, example: Example, query: Query, truth: Sequence[Mask]) -> tuple[Panel, ...]:
+def _texts(asking: Asking, example: EvaluationExample, query: Query, truth: Sequence[Mask]) -> tuple[ReportPanel, ...]:
     try:
         return text_panels(asking.engine, example.image, query, truth)
     except BadQuery:  # the records count it as a miss; the page shows what was missed
         return answer_panels(example.image, (), Answer(()), truth)
 
 
-def _class_panels(asking: Asking, example: Example, query: Query, truth: Sequence[Mask]) -> tuple[Panel, ...]:
+def _class_panels(
+    asking: Asking, example: EvaluationExample, query: Query, truth: Sequence[Mask]
+) -> tuple[ReportPanel, ...]:
     """Classes as the segments of an answer, or as the label map that the maps give."""
     if asking.background is None or example.classes is None:
         return _texts(asking, example, query, truth)
@@ -94,7 +96,7 @@ def _class_panels(asking: Asking, example: Example, query: Query, truth: Sequenc
     return answer_panels(example.image, (), Answer(segments), truth)
 
 
-def _clicks(asking: Asking, example: Example, case: Case) -> Shown:
+def _clicks(asking: Asking, example: EvaluationExample, case: Case) -> GalleryEntry:
     """All clicks on one object, and the answer to the last."""
     truth, answers = example.objects[case.number], []
     engine, heard = listening(asking.engine)
@@ -105,4 +107,4 @@ def _clicks(asking: Asking, example: Example, case: Case) -> Shown:
 
     effort = clicked_out(answer, truth)
     panels = answer_panels(example.image, heard.prompts[-1:], answers[-1], [truth])
-    return Shown(f"{effort.clicks} clicks", case, panels)
+    return GalleryEntry(f"{effort.clicks} clicks", case, panels)

@@ -12,9 +12,9 @@ import jinja2
 import numpy as np
 from PIL import Image as Pictures
 
-from model.evaluation.gallery import Shown
-from model.evaluation.summary import Figure
-from model.values import Image
+from model.evaluation.report.gallery import GalleryEntry
+from model.evaluation.tables.summary import Figure
+from model.types import Image
 
 TEMPLATE = Path(__file__).parent / "report.html"
 SIDE = 232  # pixels of a picture's longer side
@@ -29,7 +29,7 @@ class Page:
     facts: Mapping[str, str]
     figures: Sequence[Figure]
     ious: Sequence[float]
-    groups: Mapping[str, Sequence[Shown]]
+    groups: Mapping[str, Sequence[GalleryEntry]]
 
 
 def write(path: Path, page: Page) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from model.engine import Engine
-from model.evaluation.maps import attended
-from model.inversion import GiveWay
-from model.overlay import heat, marked, overlay
-from model.ports import Segmenter
-from model.values import Answer, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Query
+from model.evaluation.scenarios.query_maps import attended
+from model.methods.segment_anyword.inversion import GiveWay
+from model.protocols import Segmenter
+from model.types import Answer, Candidates, Image, ImageEmbedding, Mask, MaskPrompt, Query
+from model.visualize import heat, marked, overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+class ReportPanel:
     """A picture (h, w, 3) and what it shows."""
 
     title: str
@@ -42,25 +42,25 @@ def listening(engine: Engine) -> tuple[Engine, Listening]:
     return Engine(replace(engine.models, segmenter=heard), engine.config), heard
 
 
-def text_panels(engine: Engine, image: Image, query: Query, truth: Sequence[Mask]) -> tuple[Panel, ...]:
+def text_panels(engine: Engine, image: Image, query: Query, truth: Sequence[Mask]) -> tuple[ReportPanel, ...]:
     """What happened between a text about an image (H, W, 3) and its masks, beside the truth (masks (H, W))."""
     size = image.shape[0], image.shape[1]
     engine, heard = listening(engine)
     answer = engine.segment(image, query)
     maps = attended(engine, image, query)
-    raw = [Panel(f"attention: {name}", heat(scores, size)) for name, scores in maps[:1]]
-    refined = [Panel(f"refined: {each.phrase.text}", heat(each.scores, size)) for each in answer.findings[:1]]
+    raw = [ReportPanel(f"attention: {name}", heat(scores, size)) for name, scores in maps[:1]]
+    refined = [ReportPanel(f"refined: {each.phrase.text}", heat(each.scores, size)) for each in answer.findings[:1]]
     whole, *rest = answer_panels(image, heard.prompts, answer, truth)
     return (whole, *raw, *refined, *rest)
 
 
 def answer_panels(
     image: Image, prompts: Sequence[MaskPrompt], answer: Answer, truth: Sequence[Mask]
-) -> tuple[Panel, ...]:
+) -> tuple[ReportPanel, ...]:
     """An image (H, W, 3), what the segmenter was asked, its answer and the truth (masks (H, W))."""
     return (
-        Panel("picture", image),
-        Panel("points and boxes", marked(image, prompts)),
-        Panel("answer", overlay(image, [segment.mask for segment in answer.segments])),
-        Panel("truth", overlay(image, [mask for mask in truth if mask.any()])),
+        ReportPanel("picture", image),
+        ReportPanel("points and boxes", marked(image, prompts)),
+        ReportPanel("answer", overlay(image, [segment.mask for segment in answer.segments])),
+        ReportPanel("truth", overlay(image, [mask for mask in truth if mask.any()])),
     )

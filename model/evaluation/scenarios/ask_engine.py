@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 import torch
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
+from model.adapters.diffusers.backbone import DiffusersBackbone
 from model.engine import Engine
 from model.errors import BadQuery
-from model.evaluation.clicking import clicked_out
-from model.evaluation.comparing import area, class_areas, labelled, overlaps, painted
-from model.evaluation.examples import ClassMap, Example, Item
-from model.evaluation.records import ClassArea, Effort, Record, Reply
-from model.semantic import Background, LabelMap, label
-from model.values import Answer, Clause, Hint, Image, Mask, Query
+from model.evaluation.datasets.examples import ClassMap, EvaluationExample, Item
+from model.evaluation.records import ClassArea, Effort, Record, TextReply
+from model.evaluation.scenarios.simulated_clicks import clicked_out
+from model.evaluation.tables.compare_answer import area, class_areas, labelled, overlaps, painted
+from model.grounding.label_maps import Background, LabelMap, label
+from model.types import Answer, Clause, Hint, Image, Mask, Query
 
 Found = TypeVar("Found")
 
@@ -70,7 +70,7 @@ class Asking:
     """An engine and how it is asked.
 
     `paraphrases`: the other wordings of each text are asked too. `background`: class lists are answered by maps with
-    this rule, one class for each pixel (semantic.py); None: by the segments found for each class.
+    this rule, one class for each pixel (label_maps.py); None: by the segments found for each class.
     """
 
     engine: Engine
@@ -78,7 +78,7 @@ class Asking:
     paraphrases: bool = False
     background: Background | None = None
 
-    def everything(self, example: Example) -> Record:
+    def everything(self, example: EvaluationExample) -> Record:
         """Ask all texts, all classes and all clicks of a picture."""
         meter = Meter()
         with meter.reading(self.engine):
@@ -103,14 +103,14 @@ class Asking:
         names = [classes.names[value] for value in classes.present]
         return label(self.engine.under(self.preset), image, names, self.background)
 
-    def _replies(self, example: Example, meter: Meter) -> Iterator[Reply]:
+    def _replies(self, example: EvaluationExample, meter: Meter) -> Iterator[TextReply]:
         for number, item in enumerate(example.items):
             for wording, text in enumerate((item.text, *(item.wordings if self.paraphrases else ()))):
                 found = self._answer(example.image, self.query(item, text), meter)
                 areas = tuple(area(found, target) for target in item.targets)
                 scores = tuple(round(float(segment.score), 6) for segment in found.segments)
                 crossed = overlaps(found.segments, item.objects)
-                yield Reply(text, item.form, number, wording, areas, scores, crossed, len(item.objects))
+                yield TextReply(text, item.form, number, wording, areas, scores, crossed, len(item.objects))
 
     def _classes(self, image: Image, classes: ClassMap, meter: Meter) -> tuple[ClassArea, ...]:
         if not classes.present:

@@ -10,11 +10,11 @@ import numpy as np
 
 from model.embedded.scenes import HELD_OUT, TUNING
 from model.engine import Engine
-from model.evaluation.clicking import GOAL, MOST, clicked_out
-from model.evaluation.photographs import photographs
-from model.evaluation.questions import questions
 from model.evaluation.records import Effort
-from model.values import Answer, Clause, Hint, Image, Mask, Query
+from model.evaluation.scenarios.photographs import photographs
+from model.evaluation.scenarios.questions import questions
+from model.evaluation.scenarios.simulated_clicks import GOAL, MOST, clicked_out
+from model.types import Answer, Clause, Hint, Image, Mask, Query
 
 ALONE, TEXT_FIRST = "clicks alone", "text first, then clicks"
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from model.adapters.attention_tap import Tap
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.canvas import to_canvas
+from model.adapters.diffusers.attention_tap import Tap
+from model.adapters.diffusers.backbone import DiffusersBackbone
 from model.embedded.scenes import Scene
-from model.evaluation.questions import Question
+from model.evaluation.scenarios.questions import SceneQuestion
+from model.grounding.canvas import to_canvas
 
 TEMPERATURE = 0.05  # of the weights below; ours
 
@@ -33,7 +33,7 @@ class Coherence:
         return tuple(round(float(weight), 4) for weight in powers / powers.sum())
 
 
-def coherence(backbone: DiffusersBackbone, asked: Iterable[Question]) -> Coherence:
+def coherence(backbone: DiffusersBackbone, asked: Iterable[SceneQuestion]) -> Coherence:
     """Measure the layer that the engine reads on pictures whose objects are known."""
     rows = [row for question in asked for row in _shares(backbone, question.scene)]
     own, others, ground = np.array(rows).mean(0)

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from model.cache import Cache
-from model.canvas import resize_maps
 from model.config import RefineConfig, overridden
 from model.engine import Engine
-from model.evaluation.examples import Example
-from model.evaluation.refinement import THRESHOLDS
-from model.evaluation.tables import Row
+from model.evaluation.datasets.examples import EvaluationExample
+from model.evaluation.scenarios.map_refinement import THRESHOLDS
+from model.evaluation.tables.paper_tables import TableRow
 from model.geometry import iou
-from model.refine import refine, settle, spread
-from model.sight import Seen
-from model.syntax import bind, brightest
-from model.values import Clause, Mask, Query
+from model.grounding.canvas import resize_maps
+from model.grounding.features import Seen
+from model.grounding.phrase_maps import bind, brightest
+from model.methods.iseg import refine, settle, spread
+from model.runtime.cache import Cache
+from model.types import Clause, Mask, Query
 
 
-def map_ious(engine: Engine, example: Example, rows: Sequence[Row]) -> list[list[list[float]]]:
+def map_ious(engine: Engine, example: EvaluationExample, rows: Sequence[TableRow]) -> list[list[list[float]]]:
     """For each row and each phrase that is there: IoU of the map, cut at each of nine thresholds, with the truth.
 
     Rows that look at the picture alike share what they saw.
@@ -41,7 +41,7 @@ def _ious(scores: torch.Tensor, truth: Mask) -> list[float]:
     return [iou(np.asarray(shown > threshold), truth) for threshold in THRESHOLDS]
 
 
-def _map(engine: Engine, seen: Seen, text: str, row: Row) -> torch.Tensor:
+def _map(engine: Engine, seen: Seen, text: str, row: TableRow) -> torch.Tensor:
     """The refined map (g, g) of the first phrase of a text, maximum 1."""
     wording = engine.words(seen.image, Query((Clause(text),)))[0]
     attention = engine.attend(seen, wording)

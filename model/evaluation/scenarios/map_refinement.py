@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.canvas import resize_maps
 from model.config import RefineConfig
 from model.engine import Engine
-from model.evaluation.questions import Question
+from model.evaluation.scenarios.questions import SceneQuestion
 from model.geometry import iou
-from model.refine import entropy_reduced, refine, settle, spread
-from model.syntax import bind, brightest
-from model.values import Attention, Clause, Query
+from model.grounding.canvas import resize_maps
+from model.grounding.phrase_maps import bind, brightest
+from model.methods.iseg import entropy_reduced, refine, settle, spread
+from model.types import Attention, Clause, Query
 
 THRESHOLDS = np.arange(1, 10) / 10
 Way = Callable[[torch.Tensor, Attention], torch.Tensor]  # scores (P, g, g) -> (P, g, g)
@@ -47,7 +47,7 @@ def ways(config: RefineConfig) -> dict[str, Way]:
     }
 
 
-def compare(engine: Engine, asked: Iterable[Question], config: RefineConfig) -> list[tuple[str, float, float]]:
+def compare(engine: Engine, asked: Iterable[SceneQuestion], config: RefineConfig) -> list[tuple[str, float, float]]:
     """Name, mean IoU at the best global threshold, and that threshold, of each way."""
     results: dict[str, list[list[float]]] = {name: [] for name in ways(config)}
     for question in asked:

@@ -3,8 +3,8 @@
     python -m model.evaluation photographs --photographs ../shared/data/bsds500-val
 
 The folder holds photographs `N.jpg` and maps `N.png`, whose grey values number the segments that a person drew
-(BSDS500). Nothing was trained on them and no constant chosen by them; that snapping borders helps (boundary.py) was
-seen on the even-numbered ones, too.
+(BSDS500). Nothing was trained on them and no constant chosen by them; that snapping borders helps (guided_filter.py)
+was seen on the even-numbered ones, too.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from model.engine import Engine
-from model.evaluation.figures import union
-from model.evaluation.questions import click
+from model.evaluation.scenarios.questions import click
+from model.evaluation.tables.quality_figures import union
 from model.geometry import iou
-from model.values import Hint, Image, Mask, Point, Query
+from model.types import Hint, Image, Mask, Point, Query
 
 LEAST_SHARE = 0.02  # smaller segments are not asked for
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PhotographReport:
     """Mean IoU over all clicks, 0..1, of our answers and of GrabCut's."""
 
     clicks: int
@@ -38,7 +38,7 @@ class Report:
     grabcut: float
 
 
-def compare(engine: Engine, folder: Path, pictures: int | None = None) -> Report:
+def compare(engine: Engine, folder: Path, pictures: int | None = None) -> PhotographReport:
     """Click once on every segment above 2 % of each of the first `pictures` photographs, in order of their names."""
     ours, grabcut = [], []
     for image, truths in islice(photographs(folder), pictures):
@@ -47,7 +47,7 @@ def compare(engine: Engine, folder: Path, pictures: int | None = None) -> Report
             answer = engine.segment(image, Query(hints=(Hint((point,)),)))
             ours.append(iou(union(answer, truth.shape), truth))
             grabcut.append(iou(grabcut_mask(image, point), truth))
-    return Report(len(ours), float(np.mean(ours)), float(np.mean(grabcut)))
+    return PhotographReport(len(ours), float(np.mean(ours)), float(np.mean(grabcut)))
 
 
 def photographs(folder: Path) -> Iterator[tuple[Image, Iterator[Mask]]]:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.engine import Engine
-from model.syntax import bind, brightest
-from model.values import Image, Query
+from model.grounding.phrase_maps import bind, brightest
+from model.types import Image, Query
 
 
 def attended(engine: Engine, image: Image, query: Query) -> list[tuple[str, NDArray[np.float32]]]:

@@ -9,15 +9,15 @@ import numpy as np
 from scipy import ndimage
 
 from model.embedded import scenes
-from model.embedded.language import absent_phrase, matches, phrase_of
+from model.embedded.scene_language import absent_phrase, matches, phrase_of
 from model.embedded.scenes import Scene
-from model.values import Box, Mask, Point
+from model.types import Box, Mask, Point
 
 SIZES = ((256, 256), (256, 256), (240, 320), (320, 240))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class AskedPhrase:
     """A phrase about a scene and the pixels (H, W) it means; an empty mask for a phrase about nothing in it."""
 
     text: str
@@ -30,14 +30,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class SceneQuestion:
     """A held-out scene with its phrases: one for each object, and two that match nothing."""
 
     scene: Scene
-    phrases: tuple[Asked, ...]
+    phrases: tuple[AskedPhrase, ...]
 
 
-def questions(first: int, count: int) -> Iterator[Question]:
+def questions(first: int, count: int) -> Iterator[SceneQuestion]:
     """Scenes number `first` to `first + count`, in four aspect ratios."""
     for seed in range(first, first + count):
         scene = scenes.draw(seed, SIZES[seed % len(SIZES)])
@@ -45,8 +45,8 @@ def questions(first: int, count: int) -> Iterator[Question]:
         kinds = [thing.kind for thing in scene.objects]
         there = dict.fromkeys(phrase_of(rng, kind) for kind in kinds)
         absent = dict.fromkeys(absent_phrase(rng, kinds) for _ in range(2))
-        phrases = [Asked(" ".join(words), truth(scene, words)) for words in (*there, *absent)]
-        yield Question(scene, tuple(phrases))
+        phrases = [AskedPhrase(" ".join(words), truth(scene, words)) for words in (*there, *absent)]
+        yield SceneQuestion(scene, tuple(phrases))
 
 
 def truth(scene: Scene, words: tuple[str, ...]) -> Mask:

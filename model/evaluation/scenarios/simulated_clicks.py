@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.evaluation.questions import click
 from model.evaluation.records import Effort
+from model.evaluation.scenarios.questions import click
 from model.geometry import iou
-from model.values import Answer, Hint, Mask, Point, Segment
+from model.types import Answer, Hint, Mask, Point, Segment
 
 GOAL = 0.9  # IoU, as in the literature on interactive segmentation (NoC@90)
 MOST = 20  # an object that is not reached by then counts as so many clicks

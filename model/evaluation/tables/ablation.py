@@ -1,4 +1,4 @@
-"""Measure the tables of tables.py on held-out `hard` scenes, print them and keep them as JSON."""
+"""Measure the tables of paper_tables.py on held-out `hard` scenes, print them and keep them as JSON."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model import proposals
 from model.config import overridden
 from model.embedded.scenes import HELD_OUT
 from model.engine import Engine
-from model.evaluation.asking import Asking
-from model.evaluation.datasets.scenes import HARD, Asked, open_scenes
-from model.evaluation.examples import Example
-from model.evaluation.map_quality import map_ious
-from model.evaluation.refinement import THRESHOLDS
+from model.evaluation.datasets.examples import EvaluationExample
+from model.evaluation.datasets.scene_splits import HARD, Asked, open_scenes
 from model.evaluation.runner import run
-from model.evaluation.summary import figures
-from model.evaluation.tables import Row, Table
-from model.semantic import Background
-from model.values import Mask, Proposals
+from model.evaluation.scenarios.ask_engine import Asking
+from model.evaluation.scenarios.map_quality import map_ious
+from model.evaluation.scenarios.map_refinement import THRESHOLDS
+from model.evaluation.tables.paper_tables import Table, TableRow
+from model.evaluation.tables.summary import figures
+from model.grounding.label_maps import Background
+from model.methods import pmp
+from model.types import Mask, Proposals
 
 MATCHED = (0.5, 0.75)  # IoUs at which proposal recall is counted
 RULE = Background("class")  # of label maps: the word "background" competes, as in InvSeg
@@ -125,23 +125,23 @@ def _proposals(engine: Engine, table: Table, count: int, _: Path) -> list[Result
 
 def _reached(offered: Proposals, kept: int, truths: Mask) -> NDArray[np.float64]:
     """IoU of each object (K, H, W) with the proposal that shows it best, of the `kept` surest ones."""
-    masks = proposals.masks_at(offered, (truths.shape[1], truths.shape[2]))
+    masks = pmp.masks_at(offered, (truths.shape[1], truths.shape[2]))
     named = offered.probabilities.shape[1]  # without text they come in this order already
     order = np.argsort(-offered.probabilities[:, 0], kind="stable") if named else np.arange(len(masks))
-    return proposals.best_ious(masks[order[:kept]], truths)
+    return pmp.best_ious(masks[order[:kept]], truths)
 
 
 def _recalled(name: str, ious: NDArray[np.float64]) -> Result:
-    values = {f"recall {least:.2f}": proposals.recall(ious, least) for least in MATCHED}
+    values = {f"recall {least:.2f}": pmp.recall(ious, least) for least in MATCHED}
     return Result(name, {**values, "best IoU": float(ious.mean())}, len(ious))
 
 
-def _changed(engine: Engine, row: Row) -> Engine:
+def _changed(engine: Engine, row: TableRow) -> Engine:
     """The same models under a row's constants, with an empty cache: a row's seconds are its own."""
     return Engine(engine.models, overridden(engine.config, row.changes))
 
 
-def _examples(count: int, asked: Asked, told: str) -> Iterator[Example]:
+def _examples(count: int, asked: Asked, told: str) -> Iterator[EvaluationExample]:
     dataset = open_scenes("hard", count, asked)
     yield from (dataset.load(key) for key in tqdm(dataset.keys, told, unit="scene", leave=False))
 

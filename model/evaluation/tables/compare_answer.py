@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.examples import BACKGROUND, IGNORED, ClassMap, Target
-from model.evaluation.figures import union
+from model.evaluation.datasets.examples import BACKGROUND, IGNORED, ClassMap, Target
 from model.evaluation.records import Area, ClassArea
-from model.semantic import LabelMap
-from model.values import Answer, Mask, Segment
+from model.evaluation.tables.quality_figures import union
+from model.grounding.label_maps import LabelMap
+from model.types import Answer, Mask, Segment
 
 
 def area(answer: Answer, target: Target) -> Area:

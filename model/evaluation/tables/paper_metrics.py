@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.records import Area, ClassArea, Reply
+from model.evaluation.records import Area, ClassArea, TextReply
 
 MATCHED = 0.5  # IoU from which a segment shows an object
 RECALLS = np.linspace(0, 1, 101)  # at which COCO reads precision
@@ -34,7 +34,7 @@ def general_iou(areas: Iterable[Area]) -> float:
     return float(np.mean([area.iou for area in areas]))
 
 
-def average_precision(replies: Sequence[Reply], least: float = MATCHED) -> float:
+def average_precision(replies: Sequence[TextReply], least: float = MATCHED) -> float:
     """AP at one IoU, class-agnostic, precision read at 101 recalls as COCO does; each reply is a picture of its own.
 
     GranDf's AP50 is this measure. Without any true object it is undefined, and nan.
@@ -51,7 +51,7 @@ def average_precision(replies: Sequence[Reply], least: float = MATCHED) -> float
     return float(envelope[np.searchsorted(recall, RECALLS, side="left")].mean())
 
 
-def _hits(reply: Reply, least: float) -> list[tuple[float, bool]]:
+def _hits(reply: TextReply, least: float) -> list[tuple[float, bool]]:
     """Each segment's score and whether it shows an object that no surer one shows."""
     free, found = set(range(reply.objects)), []
     for at in np.argsort([-score for score in reply.scores], kind="stable"):
@@ -75,13 +75,13 @@ def pairs(overlaps: Sequence[Sequence[float]]) -> list[float]:
     return paired
 
 
-def matched_iou(replies: Sequence[Reply]) -> float:
+def matched_iou(replies: Sequence[TextReply]) -> float:
     """Mean IoU of the pairs of each text, then over texts, 0 where nothing pairs: GLaMM's mIoU, kind to misses."""
     means = [float(np.mean(paired)) if (paired := pairs(reply.overlaps)) else 0.0 for reply in replies]
     return float(np.mean(means))
 
 
-def recall(replies: Sequence[Reply], least: float = MATCHED) -> float:
+def recall(replies: Sequence[TextReply], least: float = MATCHED) -> float:
     """Share of the objects that a segment shows, paired one to one by IoU."""
     shown = sum(iou >= least for reply in replies for iou in pairs(reply.overlaps))
     return shown / max(sum(reply.objects for reply in replies), 1)

@@ -11,7 +11,7 @@ ALL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A line of a table: constants changed from the checkpoint's own, by section and name.
 
     `naive`: plain products with self-attention instead of Ent-Self, `broad`: all heads alike instead of the coherent
@@ -38,7 +38,7 @@ class Table:
     name: str
     source: str
     measure: Literal["maps", "segments", "labels", "proposals"]
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
 
 
 def _refined(products: int, **more: float) -> Changes:
@@ -55,8 +55,8 @@ ITERATIONS = Table(
     "iSeg, table of N; the last row's rule is ours",
     "maps",
     (
-        *(Row(f"N = {products}", _refined(products)) for products in (1, 2, 4, 6, 8, 10, 12, 20)),
-        Row("chosen for each phrase"),
+        *(TableRow(f"N = {products}", _refined(products)) for products in (1, 2, 4, 6, 8, 10, 12, 20)),
+        TableRow("chosen for each phrase"),
     ),
 )
 LAMBDA = Table(
@@ -64,7 +64,7 @@ LAMBDA = Table(
     "iSeg, table of lambda, N = 10",
     "maps",
     tuple(
-        Row(f"lambda = {factor}", _refined(10, entropy_factor=factor))
+        TableRow(f"lambda = {factor}", _refined(10, entropy_factor=factor))
         for factor in (0.0, 0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.5)
     ),
 )
@@ -73,7 +73,8 @@ GAMMA = Table(
     "iSeg, table of gamma",
     "maps",
     tuple(
-        Row(f"gamma = {factor}", {"attention": {"enhancement": factor}}) for factor in (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
+        TableRow(f"gamma = {factor}", {"attention": {"enhancement": factor}})
+        for factor in (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
     ),
 )
 RESOLUTIONS = Table(
@@ -81,7 +82,7 @@ RESOLUTIONS = Table(
     "iSeg, table of cross-attention resolutions",
     "maps",
     tuple(
-        Row(name, {"attention": {"resolution_weights": weights}})
+        TableRow(name, {"attention": {"resolution_weights": weights}})
         for name, weights in (
             ("coarse only", (1.0, 0.0)),
             ("fine only", (0.0, 1.0)),
@@ -95,14 +96,14 @@ MODULES = Table(
     "iSeg, table of modules; naive products are the comparison of its figure",
     "maps",
     (
-        Row("one product", _plain(1.0, 1)),
-        Row("10 naive products", _plain(1.0, 10), naive=True),
-        Row("10 products, Ent-Self", _plain(1.0, 10)),
-        Row("10 products, Ent-Self and Cat-Cross (1.6)", _plain(1.6, 10)),
-        Row("10 naive products and Cat-Cross (1.6)", _plain(1.6, 10), naive=True),
-        Row("10 naive products, all heads", _plain(1.0, 10), naive=True, broad=True),
-        Row("10 products, Ent-Self, all heads", _plain(1.0, 10), broad=True),
-        Row("10 products, Ent-Self with lambda 1.5, all heads", _refined(10, entropy_factor=1.5), broad=True),
+        TableRow("one product", _plain(1.0, 1)),
+        TableRow("10 naive products", _plain(1.0, 10), naive=True),
+        TableRow("10 products, Ent-Self", _plain(1.0, 10)),
+        TableRow("10 products, Ent-Self and Cat-Cross (1.6)", _plain(1.6, 10)),
+        TableRow("10 naive products and Cat-Cross (1.6)", _plain(1.6, 10), naive=True),
+        TableRow("10 naive products, all heads", _plain(1.0, 10), naive=True, broad=True),
+        TableRow("10 products, Ent-Self, all heads", _plain(1.0, 10), broad=True),
+        TableRow("10 products, Ent-Self with lambda 1.5, all heads", _refined(10, entropy_factor=1.5), broad=True),
     ),
 )
 
@@ -120,21 +121,21 @@ ANYWORD = Table(
     f"Segment Anyword, table 6; {FULL} steps stand for its 1,100, half of them for its 550",
     "segments",
     (
-        Row("no SAM, no inversion", _anyword(0, positives=False, negatives=False, decode=False)),
-        Row("SAM", _anyword(0, positives=False, negatives=False)),
-        Row(f"SAM, {FULL // 2} steps", _anyword(FULL // 2, positives=False, negatives=False)),
-        Row(f"SAM, {FULL} steps", _anyword(FULL, positives=False, negatives=False)),
-        Row(f"SAM, {FULL} steps, R1", _anyword(FULL, positives=True, negatives=False)),
-        Row(f"SAM, {FULL} steps, R2", _anyword(FULL, positives=False, negatives=True)),
-        Row(f"SAM, {FULL} steps, R1 and R2", _anyword(FULL, positives=True, negatives=True)),
-        Row("SAM, no inversion, R1 and R2", _anyword(0, positives=True, negatives=True)),
+        TableRow("no SAM, no inversion", _anyword(0, positives=False, negatives=False, decode=False)),
+        TableRow("SAM", _anyword(0, positives=False, negatives=False)),
+        TableRow(f"SAM, {FULL // 2} steps", _anyword(FULL // 2, positives=False, negatives=False)),
+        TableRow(f"SAM, {FULL} steps", _anyword(FULL, positives=False, negatives=False)),
+        TableRow(f"SAM, {FULL} steps, R1", _anyword(FULL, positives=True, negatives=False)),
+        TableRow(f"SAM, {FULL} steps, R2", _anyword(FULL, positives=False, negatives=True)),
+        TableRow(f"SAM, {FULL} steps, R1 and R2", _anyword(FULL, positives=True, negatives=True)),
+        TableRow("SAM, no inversion, R1 and R2", _anyword(0, positives=True, negatives=True)),
     ),
 )
 STEPS = Table(
     "steps",
     "quality against steps and seconds of Segment Anyword's inversion, R1 and R2 on",
     "segments",
-    tuple(Row(f"{steps} steps", _anyword(steps, positives=True, negatives=True)) for steps in (0, 4, 8, 16, 32)),
+    tuple(TableRow(f"{steps} steps", _anyword(steps, positives=True, negatives=True)) for steps in (0, 4, 8, 16, 32)),
 )
 
 
@@ -147,12 +148,12 @@ INVSEG = Table(
     "InvSeg against its own baseline, its two terms, more steps and a higher rate",
     "labels",
     (
-        Row("no inversion", {"inversion": {"objective": "none"}}),
-        Row("clustering only", _clustering(entropy_weight=0.0)),
-        Row("entropy only", _clustering(cluster_weight=0.0)),
-        Row("both: 5 steps, rate 0.01, as in the preset", _clustering()),
-        Row("both, 15 steps", _clustering(steps=15)),
-        Row("both, rate 0.03", _clustering(rate=0.03)),
+        TableRow("no inversion", {"inversion": {"objective": "none"}}),
+        TableRow("clustering only", _clustering(entropy_weight=0.0)),
+        TableRow("entropy only", _clustering(cluster_weight=0.0)),
+        TableRow("both: 5 steps, rate 0.01, as in the preset", _clustering()),
+        TableRow("both, 15 steps", _clustering(steps=15)),
+        TableRow("both, rate 0.03", _clustering(rate=0.03)),
     ),
 )
 PROPOSALS = Table(
@@ -160,7 +161,7 @@ PROPOSALS = Table(
     "PMP, recall of the objects that a phrase means, before naming: without text the surest of all, with it for it",
     "proposals",
     tuple(
-        Row(
+        TableRow(
             f"{'all' if kept == ALL else kept}, {'with the phrase' if texts else 'without text'}",
             texts=texts,
             kept=kept,

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.engine import Engine
-from model.evaluation.questions import Question, around, click
+from model.evaluation.scenarios.questions import SceneQuestion, around, click
 from model.geometry import iou
-from model.values import Answer, Clause, Hint, Mask, Query
+from model.types import Answer, Clause, Hint, Mask, Query
 
 
 @dataclass(slots=True)
-class Figures:
+class QualityFigures:
     """Lists of per-phrase and per-object results; every figure is a mean of one of them."""
 
     text: list[float] = field(default_factory=list)  # IoU of phrases that are there
@@ -36,16 +36,16 @@ class Figures:
         return [(name, float(np.mean(values)), len(values)) for name, values in named.items() if values]
 
 
-def measure(engine: Engine, asked: Iterable[Question]) -> Figures:
+def measure(engine: Engine, asked: Iterable[SceneQuestion]) -> QualityFigures:
     """Ask everything of every scene: each phrase alone, one click and one box for each object."""
-    figures = Figures()
+    figures = QualityFigures()
     for question in asked:
         _ask_texts(engine, question, figures)
         _ask_hints(engine, question, figures)
     return figures
 
 
-def _ask_texts(engine: Engine, question: Question, figures: Figures) -> None:
+def _ask_texts(engine: Engine, question: SceneQuestion, figures: QualityFigures) -> None:
     for phrase in question.phrases:
         answer = engine.segment(question.scene.image, Query((Clause(f"a {phrase.text}"),)))
         if not phrase.there:
@@ -55,7 +55,7 @@ def _ask_texts(engine: Engine, question: Question, figures: Figures) -> None:
         figures.bright.append(hits(answer.findings[0].scores, phrase.truth))
 
 
-def _ask_hints(engine: Engine, question: Question, figures: Figures) -> None:
+def _ask_hints(engine: Engine, question: SceneQuestion, figures: QualityFigures) -> None:
     for thing in question.scene.objects:
         hints = (Hint(points=(click(thing.mask),)), Hint(box=around(thing.mask)))
         answers = [engine.segment(question.scene.image, Query(hints=(hint,))) for hint in hints]

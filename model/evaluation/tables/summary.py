@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.evaluation import metrics
-from model.evaluation.clicking import GOAL, MOST
-from model.evaluation.records import Record, Reply
+from model.evaluation.records import Record, TextReply
+from model.evaluation.scenarios.simulated_clicks import GOAL, MOST
+from model.evaluation.tables import paper_metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def figures(records: Sequence[Record]) -> tuple[Figure, ...]:
     )
 
 
-def _of_texts(replies: Sequence[Reply]) -> Iterator[Figure]:
+def _of_texts(replies: Sequence[TextReply]) -> Iterator[Figure]:
     areas = [area for reply in replies for area in reply.areas]
     present = [area.iou for area in areas if area.present]
     absent = [area.iou for area in areas if not area.present]
@@ -42,19 +42,19 @@ def _of_texts(replies: Sequence[Reply]) -> Iterator[Figure]:
         yield Figure("mean IoU of phrases that are there", float(np.mean(present)), len(present))
     yield from _of_forms(replies)
     if areas:
-        yield Figure("cIoU", metrics.cumulative_iou(areas), len(areas))
-        yield Figure("gIoU", metrics.general_iou(areas), len(areas))
+        yield Figure("cIoU", paper_metrics.cumulative_iou(areas), len(areas))
+        yield Figure("gIoU", paper_metrics.general_iou(areas), len(areas))
     if absent:
         yield Figure("absent phrases rightly not found", float(np.mean(absent)), len(absent))
     objects = sum(reply.objects for reply in replies)
     if objects:
         with_objects = [reply for reply in replies if reply.objects]
-        yield Figure("AP50", metrics.average_precision(replies), objects)
-        yield Figure("recall at IoU 0.5", metrics.recall(replies), objects)
-        yield Figure("matched IoU (GLaMM)", metrics.matched_iou(with_objects), len(with_objects))
+        yield Figure("AP50", paper_metrics.average_precision(replies), objects)
+        yield Figure("recall at IoU 0.5", paper_metrics.recall(replies), objects)
+        yield Figure("matched IoU (GLaMM)", paper_metrics.matched_iou(with_objects), len(with_objects))
 
 
-def _of_forms(replies: Sequence[Reply]) -> Iterator[Figure]:
+def _of_forms(replies: Sequence[TextReply]) -> Iterator[Figure]:
     """Mean IoU of each kind of text, where there are several kinds of texts about what is there."""
     forms: dict[str, list[float]] = defaultdict(list)
     for reply in replies:
@@ -71,13 +71,13 @@ def _of_wordings(records: Sequence[Record]) -> Iterator[Figure]:
             said[record.key, reply.item].append(reply.iou)
     several = [row for row in said.values() if len(row) > 1]
     if several:
-        mean, deviation = metrics.robustness(several)
+        mean, deviation = paper_metrics.robustness(several)
         yield Figure("mean IoU over paraphrases", mean, len(several))
         yield Figure("deviation of IoU over paraphrases", deviation, len(several))
 
 
 def _of_classes(records: Sequence[Record]) -> Iterator[Figure]:
-    ious = metrics.class_ious(each for record in records for each in record.classes)
+    ious = paper_metrics.class_ious(each for record in records for each in record.classes)
     if ious:
         yield Figure("mIoU over classes", float(np.mean(list(ious.values()))), len(ious))
         yield from (Figure(f"  {name}", iou, 1) for name, iou in sorted(ious.items()))

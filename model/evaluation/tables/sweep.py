@@ -10,9 +10,9 @@ import numpy as np
 
 from model.config import overridden
 from model.engine import Engine
-from model.evaluation.questions import Question
+from model.evaluation.scenarios.questions import SceneQuestion
 from model.geometry import iou
-from model.values import Clause, Mask, Query, Segment
+from model.types import Clause, Mask, Query, Segment
 
 GRID: Mapping[tuple[str, str], Sequence[Any]] = {
     ("attention", "enhancement"): (1.0, 1.3, 1.6),
@@ -32,7 +32,7 @@ MOST_FALSE = 0.07  # rate of absent phrases found that an annotator puts up with
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PresenceVerdict:
     """What a presence threshold gives: mean IoU on phrases present, rate of absent phrases that are found."""
 
     presence: float
@@ -41,22 +41,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SweepTrial:
     """One value of one constant and what it gives."""
 
     section: str
     name: str
     value: Any
-    verdict: Verdict
+    verdict: PresenceVerdict
 
 
-def sweep(engine: Engine, asked: Sequence[Question]) -> Iterator[Trial]:
+def sweep(engine: Engine, asked: Sequence[SceneQuestion]) -> Iterator[SweepTrial]:
     """Try every value of every constant, in order; the best of each stays for the constants after it."""
     for (section, name), values in GRID.items():
-        best: Trial | None = None
+        best: SweepTrial | None = None
         for value in values:
             engine.config = overridden(engine.config, {section: {name: value}, "selection": {"presence": 0.0}})
-            trial = Trial(section, name, value, judged(outcomes(engine, asked)))
+            trial = SweepTrial(section, name, value, judged(outcomes(engine, asked)))
             yield trial
             best = trial if best is None or trial.verdict.iou > best.verdict.iou else best
         assert best is not None
@@ -76,7 +76,7 @@ class Outcome:
         return np.asarray(np.any([np.zeros_like(self.truth), *kept], axis=0))
 
 
-def outcomes(engine: Engine, asked: Sequence[Question], preset: str = "fast") -> list[Outcome]:
+def outcomes(engine: Engine, asked: Sequence[SceneQuestion], preset: str = "fast") -> list[Outcome]:
     """Ask for every phrase alone."""
     queries = [
         (each, phrase, Query((Clause(f"a {phrase.text}"),), preset=preset)) for each in asked for phrase in each.phrases
@@ -84,12 +84,12 @@ def outcomes(engine: Engine, asked: Sequence[Question], preset: str = "fast") ->
     return [Outcome(phrase.truth, engine.segment(each.scene.image, query).segments) for each, phrase, query in queries]
 
 
-def judged(found: Sequence[Outcome]) -> Verdict:
+def judged(found: Sequence[Outcome]) -> PresenceVerdict:
     """The verdict at the least presence threshold that finds no more absent phrases than `MOST_FALSE`."""
     presence = presence_of([outcome for outcome in found if not outcome.truth.any()])
     there = [iou(outcome.mask(presence), outcome.truth) for outcome in found if outcome.truth.any()]
     absent = [outcome.mask(presence).any() for outcome in found if not outcome.truth.any()]
-    return Verdict(presence, float(np.mean(there)), float(np.mean(absent)))
+    return PresenceVerdict(presence, float(np.mean(there)), float(np.mean(absent)))
 
 
 def presence_of(absent: Sequence[Outcome]) -> float:
@@ -98,7 +98,7 @@ def presence_of(absent: Sequence[Outcome]) -> float:
     return float(np.nextafter(np.quantile(strongest, 1 - MOST_FALSE), np.inf))
 
 
-def calibrated(engine: Engine, asked: Sequence[Question], preset: str) -> float:
+def calibrated(engine: Engine, asked: Sequence[SceneQuestion], preset: str) -> float:
     """The presence threshold under a preset, to four digits, from the absent phrases of tuning scenes."""
     everything = replace(overridden(engine.config, {"selection": {"presence": 0.0}}), presences={})
     absent = [replace(each, phrases=tuple(phrase for phrase in each.phrases if not phrase.there)) for each in asked]

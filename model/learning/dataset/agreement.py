@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from model.geometry import iou
-from model.values import Mask
+from model.types import Mask
 
 LONGEST = 256  # cells along a picture's longer side, as in the low-resolution frame of SAM's published sizes
 

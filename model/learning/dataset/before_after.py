@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from model.learning.scoring import framed, score
-from model.overlay import overlay
-from model.values import Image, Mask
+from model.learning.dataset.agreement import framed, score
+from model.types import Image, Mask
+from model.visualize import overlay
 
 MOST = 4  # pictures
 WIDTH = 256  # pixels
@@ -20,7 +20,7 @@ QUALITY = 80  # of JPEG, in percent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class HeldOutLabel:
     """One label on one held-out picture: the objects (h, w) that are wanted, found before, and found after."""
 
     picture: str
@@ -47,13 +47,13 @@ class Scene:
         return after - before
 
 
-def telling(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+def telling(scenes: Sequence[HeldOutLabel]) -> tuple[HeldOutLabel, ...]:
     """The scenes that say most about a change: the largest gains and, as the last one, the least, or largest loss."""
     ordered = sorted(scenes, key=lambda each: -each.gain)
     return tuple(ordered) if len(ordered) <= MOST else (*ordered[: MOST - 1], ordered[-1])
 
 
-def shown(scene: Scene, image: Image) -> dict[str, Any]:
+def shown(scene: HeldOutLabel, image: Image) -> dict[str, Any]:
     """A scene for the figures: its scores, and the image with each side's masks as JPEG in base64."""
     scale = min(1.0, WIDTH / image.shape[1])
     size = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))

@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from model.learning.examples import Example
-from model.learning.scoring import frame_of, framed, overlaps
-from model.packed import unpack
-from model.values import Mask
+from model.coco_rle import unpack
+from model.learning.dataset.agreement import frame_of, framed, overlaps
+from model.learning.dataset.learning_examples import LearningExample
+from model.types import Mask
 
 SAME = 0.5  # IoU from which masks of two annotators show one object
 
 Drawn = tuple[float, tuple[Mask, ...]]  # an annotator's weight and objects
 
 
-def size_of(example: Example) -> tuple[int, int] | None:
+def size_of(example: LearningExample) -> tuple[int, int] | None:
     """The size (H, W) that an example's masks have; None without masks, and where they differ in size."""
     sizes = {opinion.mask.size for opinion in example.opinions}
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def agreed(example: Example) -> Mapping[str, tuple[Mask, ...]]:
-    """By label, the objects that annotators agree on, in the frame of scoring.py.
+def agreed(example: LearningExample) -> Mapping[str, tuple[Mask, ...]]:
+    """By label, the objects that annotators agree on, in the frame of agreement.py.
 
     The masks have to have one size. An object counts where annotators of half of the weight or more left it; each of
     its pixels where most of them did. One annotator alone is believed; a ground truth decides by its weight.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from model.packed import Packed
-from model.values import Image, Lesson
+from model.coco_rle import CocoRle
+from model.types import Image, Lesson
 
 LEAST_PICTURES = 5  # with a label, before anything is adopted for it  # heuristic: each is held out once, in five folds
 
@@ -22,12 +22,12 @@ class Opinion:
 
     annotator: str
     label: str
-    mask: Packed
+    mask: CocoRle
     phrase: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Example:
+class LearningExample:
     """One picture and what everybody said about it.
 
     `picture` names it (the task). `image` fetches it when it is needed, and raises BadImage where it is gone.
@@ -49,7 +49,7 @@ class Curriculum:
     pre-annotations are made. separate: as in `Query`, for labels that have learned nothing about it.
     """
 
-    examples: tuple[Example, ...]
+    examples: tuple[LearningExample, ...]
     labels: Mapping[str, tuple[str, ...]]
     in_force: Mapping[str, Lesson]
     preset: str

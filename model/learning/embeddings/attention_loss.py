@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from model.inversion import draw
-from model.refine import spread
-from model.sight import Sight
-from model.syntax import bind
-from model.values import Attention, Mask
-from model.wording import Wording
+from model.grounding.features import Features
+from model.grounding.phrase_maps import bind
+from model.methods.iseg import spread
+from model.methods.segment_anyword.inversion import draw
+from model.text.prompt_text import Wording
+from model.types import Attention, Mask
 
 LEAST = 1e-12  # attention below this counts as this much: words that nothing attends to yet need a slope, too
 JUDGED = 8  # pictures at most that say whether a fit helped, and what presence to ask for; ours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class AcceptedPicture:
     """A picture as annotators left it: latents (1, c, s, s), and masks (H, W) over the whole of it, at any size.
 
     wanted: all objects of the label, nothing where it is absent. others: the objects of the other labels.
@@ -48,7 +48,7 @@ class FitConfig:
     presence: float = 0.35  # the presence to ask for, as a share of the mean evidence inside accepted masks
 
 
-def denoising_loss(sight: Sight, latents: torch.Tensor, embeddings: torch.Tensor, step: int) -> torch.Tensor:
+def denoising_loss(sight: Features, latents: torch.Tensor, embeddings: torch.Tensor, step: int) -> torch.Tensor:
     """Segment Anyword's objective (eq. 2) on one draw of timestep and noise."""
     backbone = sight.models.backbone
     noisy, noise, timesteps = draw(backbone, latents, replace(sight.config.inversion, batch=1), step)
@@ -56,7 +56,7 @@ def denoising_loss(sight: Sight, latents: torch.Tensor, embeddings: torch.Tensor
 
 
 def attention_loss(
-    sight: Sight, attention: Attention, wording: Wording, picture: Shown, config: FitConfig
+    sight: Features, attention: Attention, wording: Wording, picture: AcceptedPicture, config: FitConfig
 ) -> torch.Tensor:
     """How far a phrase's attention is from one picture's masks: the resolutions as they are weighed, and refined."""
     weights, sought = sight.config.attention.resolution_weights, wording.sought[0]
@@ -72,7 +72,7 @@ def attention_loss(
 
 
 def level_loss(
-    level: torch.Tensor, words: Sequence[tuple[int, ...]], picture: Shown, config: FitConfig
+    level: torch.Tensor, words: Sequence[tuple[int, ...]], picture: AcceptedPicture, config: FitConfig
 ) -> torch.Tensor:
     """Mean over words of two terms on raw attention (L, h, h) at one resolution.
 
@@ -98,7 +98,7 @@ def cells(mask: Mask, side: int, like: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)).to(like)
 
 
-def judged(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Iterable[Shown]) -> float:
+def judged(sight: Features, wording: Wording, inputs: torch.Tensor, pictures: Iterable[AcceptedPicture]) -> float:
     """The mean loss of some pictures under token embeddings (L, d), no number where those are none."""
     embeddings = sight.enhanced(sight.models.backbone.embed(wording.tokens, inputs), wording)
     if not embeddings.isfinite().all():

@@ -15,15 +15,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.alignment import pieces_of
-from model.inversion import GiveWay, pausing, put
-from model.learning.objective import JUDGED, FitConfig, Shown, attention_loss, cells, denoising_loss, judged
-from model.learning.resembling import resembling
-from model.lessons import taught_words, with_taught, written
-from model.sight import Sight
-from model.syntax import evidence
-from model.values import Clause
-from model.wording import Wording, word
+from model.grounding.features import Features
+from model.grounding.phrase_maps import evidence
+from model.learning.embeddings.attention_loss import (
+    JUDGED,
+    AcceptedPicture,
+    FitConfig,
+    attention_loss,
+    cells,
+    denoising_loss,
+    judged,
+)
+from model.learning.embeddings.nearest_words import resembling
+from model.learning.overrides import taught_words, with_taught, written
+from model.methods.segment_anyword.inversion import GiveWay, pausing, put
+from model.text.prompt_text import Wording, word
+from model.text.token_spans import pieces_of
+from model.types import Clause
 
 SEED = 1101
 DRAWS = 8  # noises that take turns; ours
@@ -43,7 +51,9 @@ class Fitted:
     presence: float
 
 
-def fit(sight: Sight, clause: Clause, pictures: Sequence[Shown], config: FitConfig, give_way: GiveWay) -> Fitted:
+def fit(
+    sight: Features, clause: Clause, pictures: Sequence[AcceptedPicture], config: FitConfig, give_way: GiveWay
+) -> Fitted:
     """Learn token embeddings under which a phrase's words are attended to in the accepted masks and nowhere else.
 
     The phrase stands alone in the engine's template, as pre-annotation asks for it. Steps begin at the phrase as it is
@@ -81,7 +91,7 @@ def fit(sight: Sight, clause: Clause, pictures: Sequence[Shown], config: FitConf
     return Fitted(embeddings, tuple(losses), presence)
 
 
-def batches(pictures: Sequence[Shown], size: int) -> Iterator[list[Shown]]:
+def batches(pictures: Sequence[AcceptedPicture], size: int) -> Iterator[list[AcceptedPicture]]:
     """Pictures without end, all of them once before any comes again, in an order that is the same each time."""
     rng, waiting = np.random.default_rng(SEED), list[int]()
     while True:
@@ -92,7 +102,11 @@ def batches(pictures: Sequence[Shown], size: int) -> Iterator[list[Shown]]:
 
 
 def descend(
-    sight: Sight, wording: Wording, inputs: torch.Tensor, batch: Iterable[Shown], when: tuple[FitConfig, int]
+    sight: Features,
+    wording: Wording,
+    inputs: torch.Tensor,
+    batch: Iterable[AcceptedPicture],
+    when: tuple[FitConfig, int],
 ) -> float:
     """The mean loss of some pictures under token embeddings (L, d), its slope left in what those were made of."""
     (config, step), backbone = when, sight.models.backbone
@@ -108,7 +122,7 @@ def descend(
     return total
 
 
-def seen_inside(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Iterable[Shown]) -> float:
+def seen_inside(sight: Features, wording: Wording, inputs: torch.Tensor, pictures: Iterable[AcceptedPicture]) -> float:
     """The mean evidence inside the accepted masks of some pictures, under token embeddings (L, d)."""
     backbone, found = sight.models.backbone, []
     embeddings = sight.enhanced(backbone.embed(wording.tokens, inputs), wording)

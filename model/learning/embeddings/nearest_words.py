@@ -12,12 +12,12 @@ from itertools import accumulate
 import numpy as np
 import torch
 
-from model.alignment import pieces_of, tokens_of
-from model.inversion import GiveWay, pausing, put
-from model.learning.objective import JUDGED, LEAST, Shown, cells
-from model.sight import Sight
-from model.values import Clause, Word
-from model.wording import Wording, word
+from model.grounding.features import Features
+from model.learning.embeddings.attention_loss import JUDGED, LEAST, AcceptedPicture, cells
+from model.methods.segment_anyword.inversion import GiveWay, pausing, put
+from model.text.prompt_text import Wording, word
+from model.text.token_spans import pieces_of, tokens_of
+from model.types import Clause, Word
 
 VOCABULARY = 2400  # most frequent words that are asked for: beyond, they are rarer than what people draw masks of
 AT_ONCE = 12  # words that share a text; they disturb each other less than one pass for each would cost
@@ -27,7 +27,7 @@ NEAR = 0.9  # share of the best word's attention inside the masks that is as goo
 
 
 def resembling(
-    sight: Sight, wording: Wording, own: torch.Tensor, pictures: Sequence[Shown], give_way: GiveWay
+    sight: Features, wording: Wording, own: torch.Tensor, pictures: Sequence[AcceptedPicture], give_way: GiveWay
 ) -> torch.Tensor:
     """Token embeddings (L, d) to begin at: those of the nearest known word, or `own` where none is nearer.
 
@@ -46,7 +46,7 @@ def resembling(
     return starts[0] if shares[0] >= NEAR * max(shares) else starts[int(np.argmax(shares))]
 
 
-def closest(sight: Sight, texts: Sequence[str], pictures: Sequence[Shown], give_way: GiveWay) -> list[str]:
+def closest(sight: Features, texts: Sequence[str], pictures: Sequence[AcceptedPicture], give_way: GiveWay) -> list[str]:
     """Phrases in the order of how much of the attention to them lies inside the accepted masks, each asked alone."""
     models, looked = sight.models, [each for each in pictures if each.wanted.any()][:LOOKED_AT]
     shares = {}
@@ -57,7 +57,7 @@ def closest(sight: Sight, texts: Sequence[str], pictures: Sequence[Shown], give_
     return sorted(texts, key=lambda text: -shares[text])
 
 
-def inside(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Iterable[Shown]) -> float:
+def inside(sight: Features, wording: Wording, inputs: torch.Tensor, pictures: Iterable[AcceptedPicture]) -> float:
     """How much of the attention to a phrase under token embeddings (L, d) lies inside the masks; the least word's."""
     backbone = sight.models.backbone
     embeddings = backbone.embed(wording.tokens, inputs)
@@ -70,7 +70,7 @@ def inside(sight: Sight, wording: Wording, inputs: torch.Tensor, pictures: Itera
     return float(np.mean(found))
 
 
-def nearest(sight: Sight, pictures: Sequence[Shown], give_way: GiveWay) -> list[str]:
+def nearest(sight: Features, pictures: Sequence[AcceptedPicture], give_way: GiveWay) -> list[str]:
     """The known words whose attention lies most inside the accepted masks, the nearest first."""
     words = sight.models.backbone.words[:VOCABULARY]
     looked = [each for each in pictures if each.wanted.any()][:LOOKED_AT]
@@ -81,7 +81,7 @@ def nearest(sight: Sight, pictures: Sequence[Shown], give_way: GiveWay) -> list[
     return sorted(words, key=lambda name: -shares[name])[:NEAREST]
 
 
-def _shares(sight: Sight, words: Sequence[str], pictures: Sequence[Shown]) -> dict[str, float]:
+def _shares(sight: Features, words: Sequence[str], pictures: Sequence[AcceptedPicture]) -> dict[str, float]:
     """How much of each word's attention lies inside the masks, all asked for in one text; the mean over pictures."""
     backbone = sight.models.backbone
     tokens, names = backbone.tokenize(", ".join(words)), _placed(words)

@@ -11,10 +11,10 @@ from typing import TypeVar
 import torch
 from torch.nn import functional
 
-from model.alignment import pieces_of
 from model.config import InversionConfig
-from model.ports import Backbone
-from model.values import Attention, Tokens
+from model.protocols import Backbone
+from model.text.token_spans import pieces_of
+from model.types import Attention, Tokens
 
 SEED = 1101
 LOSS_SCALE = 1024.0  # keeps half-precision gradients from vanishing; AdamW does not see it

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.canvas import cell_centre, resize_maps
 from model.config import SyntaxConfig
-from model.values import Mask, MaskPrompt
-from model.wording import Wording
+from model.grounding.canvas import cell_centre, resize_maps
+from model.text.prompt_text import Wording
+from model.types import Mask, MaskPrompt
 
 Cell = tuple[int, int]
 Maps = NDArray[np.float32]
@@ -30,14 +30,14 @@ PLAIN = 0.5  # share of a map's maximum above which it is the mask (Segment Anyw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cluster:
+class PhrasePoints:
     """What a phrase's prompts are made of: its words' maps (W, g, g), the noun first, and points off the object."""
 
     words: Maps
     negatives: tuple[Cell, ...]
 
 
-def clusters(wording: Wording, maps: Sequence[Maps], config: SyntaxConfig) -> tuple[Cluster, ...]:
+def clusters(wording: Wording, maps: Sequence[Maps], config: SyntaxConfig) -> tuple[PhrasePoints, ...]:
     """R2 for every phrase that is asked for; `maps` (W, g, g) are those of the text's `sought`, then of its `context`.
 
     Phrases of one text exclude each other, save for what describes a phrase: glasses are no negative of the man who
@@ -55,11 +55,13 @@ def clusters(wording: Wording, maps: Sequence[Maps], config: SyntaxConfig) -> tu
             negatives = tuple(dict.fromkeys(cell for number in others for cell in points[number]))
         else:
             negatives = outside(np.concatenate([words, *(maps[number] for number in traits)]), config)
-        gathered.append(Cluster(words, negatives))
+        gathered.append(PhrasePoints(words, negatives))
     return tuple(gathered)
 
 
-def cluster_prompt(cluster: Cluster, cells: Mask, size: tuple[int, int], config: SyntaxConfig) -> MaskPrompt | None:
+def cluster_prompt(
+    cluster: PhrasePoints, cells: Mask, size: tuple[int, int], config: SyntaxConfig
+) -> MaskPrompt | None:
     """R1 for one object: the prompt that its phrase's words give inside its cells (g, g), for an image of (H, W).
 
     With all cells this is the paper's protocol, one object for each phrase. A negative in a positive's cell or next

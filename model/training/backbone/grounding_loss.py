@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from model.embedded.language import Prompt, matches
-from model.embedded.scene_store import MOST, SceneStore
+from model.embedded.scene_language import Prompt, matches
+from model.training.backbone.scene_store import MOST, SceneStore
 
 ABSENT_CELLS = 8  # an absent word is judged by this many of its brightest cells
 
@@ -41,7 +41,7 @@ class MapTap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Words:
+class ContentWords:
     """The content words of a batch: picture (W,), token (W,), target share of each cell (W, g, g), there (W,)."""
 
     picture: torch.Tensor
@@ -52,7 +52,7 @@ class Words:
 
 def words_of(
     tokenizer: CLIPTokenizer, store: SceneStore, scenes: NDArray[np.int64], prompts: Sequence[Prompt]
-) -> Words:
+) -> ContentWords:
     """Find the tokens of every content word and the cells of the objects that match the phrase up to that word."""
     offsets = tokenizer([prompt.text for prompt in prompts], return_offsets_mapping=True)["offset_mapping"]
     rows: list[tuple[int, int, NDArray[np.uint8]]] = []
@@ -67,7 +67,7 @@ def words_of(
                 rows += [(picture, piece, target) for piece in pieces if piece < tokenizer.model_max_length - 1]
     pictures, tokens, targets = zip(*rows, strict=True)
     shares = torch.from_numpy(np.stack(targets)).float() / 255
-    return Words(torch.tensor(pictures), torch.tensor(tokens), shares, shares.flatten(1).amax(1) > 0.1)
+    return ContentWords(torch.tensor(pictures), torch.tensor(tokens), shares, shares.flatten(1).amax(1) > 0.1)
 
 
 def _target(cover: NDArray[np.uint8], fits: list[bool]) -> NDArray[np.uint8]:
@@ -75,7 +75,7 @@ def _target(cover: NDArray[np.uint8], fits: list[bool]) -> NDArray[np.uint8]:
     return chosen.sum(0).clip(0, 255).astype(np.uint8) if len(chosen) else np.zeros_like(cover[0])
 
 
-def grounding_loss(maps: torch.Tensor, words: Words, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def grounding_loss(maps: torch.Tensor, words: ContentWords, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Where (minus log of the share inside) and how strongly (inside present objects, anywhere for absent ones).
 
     maps: (B, g*g, L) of one resolution; weight: (B,) in 0..1, zero where the picture is mostly noise.

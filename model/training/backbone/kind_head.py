@@ -15,7 +15,7 @@ from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from model.embedded.scene_store import MOST, VALUES, SceneStore
+from model.training.backbone.scene_store import MOST, VALUES, SceneStore
 
 READ_BLOCKS = 2  # of the decoder's last blocks
 

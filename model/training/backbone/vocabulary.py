@@ -7,7 +7,7 @@ import json
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from model.embedded.language import ANY_SHAPE, ELSEWHERE, PLURALS, SIZE_WORDS
+from model.embedded.scene_language import ANY_SHAPE, ELSEWHERE, PLURALS, SIZE_WORDS
 from model.embedded.scenes import COLOURS, GROUNDS, SHAPES, TEXTURES
 
 MAX_TOKENS = 77

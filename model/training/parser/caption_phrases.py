@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from model.embedded import caption_words as words
-from model.embedded.caption_trees import Node, attach, the, verb, word
+from model.training.parser import caption_words as words
+from model.training.parser.caption_trees import Node, attach, the, verb, word
 
 
 def plural(noun: str) -> str:
@@ -26,7 +26,7 @@ def _nonce(rng: Random) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class NounFamily:
     """A family of nouns and how they are described."""
 
     nouns: tuple[str, ...]
@@ -36,24 +36,24 @@ class Kind:
     bare: bool = False  # mass nouns: no determiner needed, no plural
 
 
-PERSON = Kind(words.PEOPLE, qualities=("young", "old", "tall", "little", "small", "bald", "happy", "blond", "elderly"),
-              moving=True)  # fmt: skip
-ANIMAL = Kind(words.ANIMALS, moving=True)
-VEHICLE = Kind(words.VEHICLES)
-CLOTHES = Kind(words.CLOTHES)
-FOOD = Kind(words.FOOD)
-THING = Kind(words.THINGS)
-PLACE = Kind(words.FURNITURE + words.OUTDOORS)
-GROUND = Kind(words.GROUNDS, qualities=("green", "wet", "dry", "dirty"), bare=True)
-MASS = Kind(words.MASSES, qualities=("fresh", "hot", "cold", "green"), bare=True)
-HAIR = Kind(words.HAIR, qualities=("long", "short", "curly", "thick", "dark", "blond"), bare=True)
-PART = Kind(words.PARTS)
-ROOM = Kind(words.ROOMS, qualities=("large", "small", "busy", "dark", "empty", "crowded", "modern"))
-SHAPE = Kind(words.SHAPES, words.SHAPE_COLOURS, ("plain", "big", "small"))
+PERSON_QUALITIES = ("young", "old", "tall", "little", "small", "bald", "happy", "blond", "elderly")
+PERSON = NounFamily(words.PEOPLE, qualities=PERSON_QUALITIES, moving=True)
+ANIMAL = NounFamily(words.ANIMALS, moving=True)
+VEHICLE = NounFamily(words.VEHICLES)
+CLOTHES = NounFamily(words.CLOTHES)
+FOOD = NounFamily(words.FOOD)
+THING = NounFamily(words.THINGS)
+PLACE = NounFamily(words.FURNITURE + words.OUTDOORS)
+GROUND = NounFamily(words.GROUNDS, qualities=("green", "wet", "dry", "dirty"), bare=True)
+MASS = NounFamily(words.MASSES, qualities=("fresh", "hot", "cold", "green"), bare=True)
+HAIR = NounFamily(words.HAIR, qualities=("long", "short", "curly", "thick", "dark", "blond"), bare=True)
+PART = NounFamily(words.PARTS)
+ROOM = NounFamily(words.ROOMS, qualities=("large", "small", "busy", "dark", "empty", "crowded", "modern"))
+SHAPE = NounFamily(words.SHAPES, words.SHAPE_COLOURS, ("plain", "big", "small"))
 ANYTHING = (PERSON, PERSON, ANIMAL, ANIMAL, VEHICLE, FOOD, THING, THING, PLACE)
 
 
-def head_noun(rng: Random, kind: Kind, many: bool) -> Node:
+def head_noun(rng: Random, kind: NounFamily, many: bool) -> Node:
     """The noun with its compound parts."""
     *front, noun = (_nonce(rng) if rng.random() < 0.03 else rng.choice(kind.nouns)).split("_")
     parts = tuple(word(part, "NOUN", "compound") for part in front)
@@ -62,15 +62,15 @@ def head_noun(rng: Random, kind: Kind, many: bool) -> Node:
     return replace(word(noun, "NOUN", "root"), left=parts)
 
 
-def _plain(rng: Random, kind: Kind) -> Node:
+def _plain(rng: Random, kind: NounFamily) -> Node:
     return word(rng.choice(words.SIZES if rng.random() < 0.5 else kind.qualities), "ADJ", "amod")
 
 
-def _pattern(rng: Random, _: Kind) -> Node:
+def _pattern(rng: Random, _: NounFamily) -> Node:
     return word(rng.choice(words.PATTERNS), "ADJ", "amod")
 
 
-def _colour(rng: Random, kind: Kind) -> Node:
+def _colour(rng: Random, kind: NounFamily) -> Node:
     colour = word(rng.choice(kind.colours), "ADJ", "amod")
     draw = rng.random()
     if draw < 0.12:
@@ -81,20 +81,20 @@ def _colour(rng: Random, kind: Kind) -> Node:
     return colour
 
 
-def _participle(rng: Random, kind: Kind) -> Node:
+def _participle(rng: Random, kind: NounFamily) -> Node:
     if kind.moving:
         return verb(rng.choice(words.PRESENT_PARTICIPLES), "amod")
     return verb(rng.choice(words.PAST_PARTICIPLES), "amod", "VBN")
 
 
-def _long_sleeved(rng: Random, _: Kind) -> Node:
+def _long_sleeved(rng: Random, _: NounFamily) -> Node:
     """A hyphenated adjective, cut as the tokenizer cuts it ("long - haired")."""
     first = word(rng.choice(["long", "short", "red", "white", "dark"]), "ADJ", "amod")
     second = rng.choice(["haired", "sleeved", "striped", "painted", "legged", "colored"])
     return replace(word(second, "ADJ", "amod"), left=(first, word("-", "PUNCT", "punct", "HYPH")))
 
 
-def modifiers(rng: Random, kind: Kind) -> tuple[Node, ...]:
+def modifiers(rng: Random, kind: NounFamily) -> tuple[Node, ...]:
     """None to three adjectives in a free order, then perhaps a material."""
     count = rng.choices([0, 1, 2, 3], [32, 42, 20, 6])[0]
     makers = rng.choices([_plain, _pattern, _colour, _participle, _long_sleeved], [6, 1.5, 6, 1.2, 0.4], k=count)
@@ -109,7 +109,7 @@ def modifiers(rng: Random, kind: Kind) -> tuple[Node, ...]:
     return tuple(adjectives)
 
 
-def _determiner(rng: Random, kind: Kind, many: bool) -> tuple[Node, ...]:
+def _determiner(rng: Random, kind: NounFamily, many: bool) -> tuple[Node, ...]:
     if many:
         numeral = rng.choice(words.NUMBERS)
         return rng.choices(
@@ -127,7 +127,7 @@ def _determiner(rng: Random, kind: Kind, many: bool) -> tuple[Node, ...]:
     return rng.choices([(word("a", "DET", "det"),), (the(),), (), (his,), (every,)], [10, 7, 2.5, 0.5, 0.4])[0]
 
 
-def noun_phrase(rng: Random, kind: Kind | None = None) -> Node:
+def noun_phrase(rng: Random, kind: NounFamily | None = None) -> Node:
     """Determiner, modifiers and noun: nothing behind the noun."""
     kind = kind or rng.choice(ANYTHING)
     many = not kind.bare and rng.random() < 0.2

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 
-from model.embedded import caption_words as words
-from model.embedded.caption_phrases import (
+from model.training.parser import caption_words as words
+from model.training.parser.caption_phrases import (
     ANIMAL,
     ANYTHING,
     CLOTHES,
@@ -26,13 +26,13 @@ from model.embedded.caption_phrases import (
     SHAPE,
     THING,
     VEHICLE,
-    Kind,
+    NounFamily,
     head_noun,
     modifiers,
     noun_phrase,
     plural,
 )
-from model.embedded.caption_trees import Caption, Node, attach, case, dress, lay_out, the, verb, word
+from model.training.parser.caption_trees import Caption, Node, attach, case, dress, lay_out, the, verb, word
 
 
 def captions(seed: int) -> Iterator[Caption]:
@@ -80,7 +80,7 @@ def _relation(rng: Random, other: Node, dep: str = "nmod") -> Node:
     return replace(side, left=(*case(rng.choice(["on", "to", "at"])), the()), right=inner)
 
 
-def _doing(rng: Random, kind: Kind, depth: int) -> Node:
+def _doing(rng: Random, kind: NounFamily, depth: int) -> Node:
     """A participle behind the noun with what it takes: "eating a donut", "sitting on a bench", "parked near a tree"."""
     options = [(words.RESTING, None), (words.MEETING, ANIMAL)] if kind.moving else [(words.LAID, None)]
     if kind is PERSON:
@@ -108,7 +108,7 @@ def _wearing(rng: Random) -> Node:
     return attach(clothes, "nmod", *case(rng.choice(["in", "in", "with"])))
 
 
-def _which(rng: Random, depth: int, kind: Kind) -> Node:
+def _which(rng: Random, depth: int, kind: NounFamily) -> Node:
     """A relative clause: "that is on the left", "which is red", "who is holding a cup"."""
     pronoun = word(rng.choice(["that", "which"] + ["who"] * (kind is PERSON)), "PRON", "nsubj", "WDT")
     copula = word("is", "AUX", "cop", "VBZ", "be")
@@ -136,7 +136,7 @@ HAVINGS = {PERSON: (HAIR, PART, ANIMAL, THING), ANIMAL: (PART, HAIR), PLACE: (PA
            THING: (PART,)}  # fmt: skip
 
 
-def _behind(rng: Random, kind: Kind, depth: int) -> tuple[Node, ...]:
+def _behind(rng: Random, kind: NounFamily, depth: int) -> tuple[Node, ...]:
     """What hangs behind a noun; after clothes and parts ("in a suit", "with large ears") one thing more may follow."""
     if kind is PERSON and rng.random() < 0.3:
         return (_wearing(rng), *((_one_behind(rng, kind, depth),) if rng.random() < 0.55 else ()))
@@ -150,7 +150,7 @@ def _behind(rng: Random, kind: Kind, depth: int) -> tuple[Node, ...]:
     return (_one_behind(rng, kind, depth),)
 
 
-def _one_behind(rng: Random, kind: Kind, depth: int) -> Node:
+def _one_behind(rng: Random, kind: NounFamily, depth: int) -> Node:
     draw = rng.random()
     if draw < 0.27:
         return _side(rng)
@@ -162,7 +162,7 @@ def _one_behind(rng: Random, kind: Kind, depth: int) -> Node:
     return _which(rng, depth, kind) if draw > 0.95 else _doing(rng, kind, depth)
 
 
-def _full(rng: Random, depth: int, kind: Kind | None = None) -> Node:
+def _full(rng: Random, depth: int, kind: NounFamily | None = None) -> Node:
     """A noun phrase, with attachments while `depth` lasts; a picture, group or kind of it now and then."""
     kind = kind or rng.choice(ANYTHING)
     phrase = noun_phrase(rng, kind)
@@ -240,7 +240,7 @@ def _sentence(rng: Random) -> Node:
     return attach(_doing(rng, kind, 1), "root", subject, be)
 
 
-def _finite(rng: Random, kind: Kind, subject: Node) -> Node:
+def _finite(rng: Random, kind: NounFamily, subject: Node) -> Node:
     """A clause in the present: "a man rides a horse", "two dogs lie on the grass", "the car has a flag"."""
     many = subject.tag == "NNS"
     if kind.moving:

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from model.embedded.caption_trees import Caption
+from model.training.parser.caption_trees import Caption
 
 
 def read_conllu(nlp: Language, path: Path) -> Iterator[Doc]:

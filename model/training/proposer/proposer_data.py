@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from torch.nn import functional
 
-from model.adapters.mask2former import normalised
-from model.canvas import to_canvas
+from model.adapters.proposers.mask2former import normalised
 from model.embedded import scenes
-from model.embedded.language import PLURALS, absent_phrase, matches, phrase_of
+from model.embedded.scene_language import PLURALS, absent_phrase, matches, phrase_of
 from model.embedded.scenes import Scene
-from model.values import Image, Mask
+from model.grounding.canvas import to_canvas
+from model.types import Image, Mask
 
 MOST_TEXTS = 6
 ABSENT = 0.3  # rate of texts that nothing in the picture matches
@@ -29,7 +29,7 @@ FILLERS = {"merged", "other", "stuff"}  # in COCO's names of stuff: "wall-other-
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Example:
+class ProposerExample:
     """A picture (H, W, 3), its texts, and K pairs of a mask and the text it answers: masks (K, H, W), meant (K,).
 
     A mask that several texts mean comes once for each. Without texts there is one mask for each thing, `meant` is 0.
@@ -42,7 +42,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class ProposerBatch:
     """B examples on square canvases: pixels (B, 3, S, S), and per picture its texts, masks (K, S, S) and meant (K,)."""
 
     pixels: torch.Tensor
@@ -54,22 +54,22 @@ class Batch:
 class Source(Protocol):
     """Where examples come from; the same generator gives the same example."""
 
-    def example(self, rng: np.random.Generator, with_text: bool) -> Example: ...
+    def example(self, rng: np.random.Generator, with_text: bool) -> ProposerExample: ...
 
 
 class Scenes:
     """Procedural scenes, drawn as they are asked for."""
 
-    def example(self, rng: np.random.Generator, with_text: bool) -> Example:
+    def example(self, rng: np.random.Generator, with_text: bool) -> ProposerExample:
         """A scene nobody has seen, with one to six texts or with none."""
         scene = scenes.draw(FIRST_SEED + int(rng.integers(10_000_000)), SIZES[int(rng.integers(len(SIZES)))])
         if with_text:
             return of_scene(scene, scene_texts(rng, scene))
         masks = np.stack([*(thing.mask for thing in scene.objects), scene.ground_mask])
-        return Example(scene.image, (), masks, np.zeros(len(masks), np.int64))
+        return ProposerExample(scene.image, (), masks, np.zeros(len(masks), np.int64))
 
 
-def of_scene(scene: Scene, texts: Sequence[str]) -> Example:
+def of_scene(scene: Scene, texts: Sequence[str]) -> ProposerExample:
     """A scene, and for each text the objects or the ground that it means."""
     pairs = [
         (mask, number)
@@ -81,7 +81,7 @@ def of_scene(scene: Scene, texts: Sequence[str]) -> Example:
         )
     ]
     masks = np.stack([mask for mask, _ in pairs]) if pairs else np.zeros((0, *scene.image.shape[:2]), np.bool_)
-    return Example(scene.image, tuple(texts), masks, np.array([number for _, number in pairs], np.int64))
+    return ProposerExample(scene.image, tuple(texts), masks, np.array([number for _, number in pairs], np.int64))
 
 
 def scene_texts(rng: np.random.Generator, scene: Scene) -> tuple[str, ...]:
@@ -112,11 +112,11 @@ class Panoptic:
         self.names = {category["id"]: spoken(category["name"]) for category in content["categories"]}
         self.annotations = [each for each in content["annotations"] if _segments(each)]
 
-    def example(self, rng: np.random.Generator, with_text: bool) -> Example:
+    def example(self, rng: np.random.Generator, with_text: bool) -> ProposerExample:
         """A random picture with the names of classes in it and of others as texts."""
         return self.read(int(rng.integers(len(self.annotations))), rng if with_text else None)
 
-    def read(self, index: int, rng: np.random.Generator | None) -> Example:
+    def read(self, index: int, rng: np.random.Generator | None) -> ProposerExample:
         """Picture number `index`, with texts drawn by `rng` or without any. Crowds are left out."""
         annotation = self.annotations[index]
         image = np.array(Pictures.open(self.images / self.files[annotation["image_id"]]).convert("RGB"))
@@ -125,7 +125,7 @@ class Panoptic:
         texts = () if rng is None else self._texts(rng, [name for _, name in found])
         pairs = [(mask, texts.index(name) if texts else 0) for mask, name in found if not texts or name in texts]
         masks = np.stack([mask for mask, _ in pairs]) if pairs else np.zeros((0, *ids.shape), np.bool_)
-        return Example(image, texts, masks, np.array([number for _, number in pairs], np.int64))
+        return ProposerExample(image, texts, masks, np.array([number for _, number in pairs], np.int64))
 
     def _texts(self, rng: np.random.Generator, present: Sequence[str]) -> tuple[str, ...]:
         absent = sorted(set(self.names.values()) - set(present))
@@ -150,7 +150,7 @@ def _segments(annotation: dict[str, list[dict[str, int]]]) -> list[dict[str, int
     return [segment for segment in annotation["segments_info"] if not segment.get("iscrowd", 0)]
 
 
-def batch_of(examples: Sequence[Example], side: int) -> Batch:
+def batch_of(examples: Sequence[ProposerExample], side: int) -> ProposerBatch:
     """Examples squashed to squares of `side` pixels; masks as the share of each pixel that they cover."""
     canvases = np.stack([to_canvas(example.image, side) for example in examples])
     masks = [
@@ -160,10 +160,10 @@ def batch_of(examples: Sequence[Example], side: int) -> Batch:
         for each in examples
     ]
     meant = [torch.from_numpy(example.meant) for example in examples]
-    return Batch(normalised(canvases), tuple(example.texts for example in examples), masks, meant)
+    return ProposerBatch(normalised(canvases), tuple(example.texts for example in examples), masks, meant)
 
 
-def shown(batch: Batch, most: int, grid: tuple[int, int]) -> torch.Tensor:
+def shown(batch: ProposerBatch, most: int, grid: tuple[int, int]) -> torch.Tensor:
     """The share of each cell (B, most, h, w) that the objects of each text cover."""
     covers = torch.zeros(len(batch.masks), most, *batch.pixels.shape[2:])
     for cover, masks, meant in zip(covers, batch.masks, batch.meant, strict=True):

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer, SwinConfig
 
-from model.adapters.mask2former import TextEncoder
-from model.adapters.text_query import PromptedConfig, PromptedMask2Former, TextTokens
+from model.adapters.proposers.mask2former import TextEncoder
+from model.adapters.proposers.text_query import PromptedConfig, PromptedMask2Former, TextTokens
 
 SIDE = 128
 GRID = SIDE // 4  # cells of a mask
@@ -44,7 +44,7 @@ class Cells(nn.Module):
         return (errors[on].sum() / on.sum().clamp(min=1) + errors[off].sum() / off.sum().clamp(min=1)) / 2
 
 
-class Learner(nn.Module):
+class ProposerStudent(nn.Module):
     """What is trained: the model, and the text encoder that the diffusion model was trained with."""
 
     def __init__(self, backbone: Path) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Image, Mask
+from model.types import Image, Mask
 
 Labels = NDArray[np.int32]  # (S, S), 0.. the number of the piece that is visible in each pixel
 Field = NDArray[np.float32]  # (h, w)
@@ -24,7 +24,7 @@ SMALLEST = 0.0012  # an object that shows less of itself than this share of the 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class GeneratedPicture:
     """A picture with its truth.
 
     image: (S, S, 3) RGB; labels: (S, S), the piece seen in each pixel; objects: for every object the pieces that
@@ -40,7 +40,7 @@ class Picture:
         return np.isin(self.labels, self.objects[index])
 
 
-def draw(seed: int, size: int) -> Picture:
+def draw(seed: int, size: int) -> GeneratedPicture:
     """The picture of this seed, `size` pixels square."""
     rng = np.random.default_rng(seed)
     labels = ground(rng, size)
@@ -54,7 +54,7 @@ def draw(seed: int, size: int) -> Picture:
     areas = np.bincount(labels.ravel(), minlength=count)
     candidates = [(piece,) for piece in range(count)] + wholes
     objects = [pieces for pieces in candidates if areas[list(pieces)].sum() >= SMALLEST * labels.size]
-    return Picture(image, labels, tuple(objects))
+    return GeneratedPicture(image, labels, tuple(objects))
 
 
 def noise(rng: Rng, height: int, width: int, cells: float) -> Field:

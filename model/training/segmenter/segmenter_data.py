@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from model.embedded import pictures, scenes
-from model.values import Image, Mask
+from model.embedded import scenes
+from model.training.segmenter import generated_pictures
+from model.types import Image, Mask
 
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 SCENES = 0.4  # share of shape scenes among the pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class SegmenterBatch:
     """pixels (B, 3, S, S) normalised and padded; masks (B, K, h, w) bool and covers (B, K, h, w) 0..1, low-res.
 
     cells (B, N): for some cells of the encoder's grid, the same ones in every picture and given by `places` (N,),
@@ -32,7 +33,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class SegmenterSample:
     """A picture (S, S, 3), the masks (S, S) that may be asked for, and the number of the piece in each pixel (S, S)."""
 
     image: Image
@@ -40,20 +41,22 @@ class Sample:
     labels: NDArray[np.int32]
 
 
-def sample(seed: int, side: int) -> Sample:
+def sample(seed: int, side: int) -> SegmenterSample:
     """The training picture of this seed: four in ten are scenes, half of them photographed, the others pictures."""
     rng = np.random.default_rng([seed, 2])
     if not shows_shapes(rng):
-        picture = pictures.draw(seed, side)
-        return Sample(picture.image, [picture.mask(index) for index in range(len(picture.objects))], picture.labels)
+        picture = generated_pictures.draw(seed, side)
+        return SegmenterSample(
+            picture.image, [picture.mask(index) for index in range(len(picture.objects))], picture.labels
+        )
     scene = scenes.draw(seed, side)
     masks = [thing.mask for thing in scene.objects]
     labels = np.asarray(sum(mask * (number + 1) for number, mask in enumerate(masks)), np.int32)
     masks += [scene.ground_mask] if rng.random() < 0.15 else []
     image = scene.image
     if rng.random() < 0.5:
-        image = pictures.photograph(rng, np.asarray(image / 255, np.float32))
-    return Sample(image, masks, labels)
+        image = generated_pictures.photograph(rng, np.asarray(image / 255, np.float32))
+    return SegmenterSample(image, masks, labels)
 
 
 def shows_shapes(rng: np.random.Generator) -> bool:
@@ -61,7 +64,7 @@ def shows_shapes(rng: np.random.Generator) -> bool:
     return bool(rng.random() >= 1 - SCENES)
 
 
-def collate(seeds: range, side: int, objects: int) -> Batch:
+def collate(seeds: range, side: int, objects: int) -> SegmenterBatch:
     """Draw the pictures of these seeds, cut some to other aspects, and choose `objects` masks in each."""
     pixels, masks, labels = [], [], []
     for seed in seeds:
@@ -77,7 +80,7 @@ def collate(seeds: range, side: int, objects: int) -> Batch:
     low = (covers >= torch.clamp(covers.amax(dim=(2, 3), keepdim=True), max=0.5)).numpy()
     places = torch.from_numpy(np.random.default_rng(seeds[0]).permutation(labels[0].size)[:256])
     image = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
-    return Batch(image, low, covers, places, torch.from_numpy(np.stack(labels))[:, places])
+    return SegmenterBatch(image, low, covers, places, torch.from_numpy(np.stack(labels))[:, places])
 
 
 def window(rng: np.random.Generator, side: int) -> Mask:

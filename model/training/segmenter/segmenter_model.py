@@ -90,7 +90,7 @@ class Kinship(torch.nn.Module):
         return (errors[same].mean() + errors[~same].sum() / (~same).sum().clamp(min=1)) / 2
 
 
-class Learner(torch.nn.Module):
+class SegmenterStudent(torch.nn.Module):
     """What is trained: the segmenter for pictures of `side` pixels and its second task."""
 
     def __init__(self, side: int) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.values import Mask
+from model.types import Mask
 
 Rng = np.random.Generator
 Numbers = NDArray[np.float32]

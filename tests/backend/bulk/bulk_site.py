@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.backend.calls import BITMASK, picture, png
-from tests.backend.corrections.studio_site import FakeStudio, studio
-from tests.backend.corrections.told import project, task
 from tests.backend.site import Answer, Seen, status_only
+from tests.backend.webhooks.studio_site import FakeStudio, studio
+from tests.backend.webhooks.told import project, task
 
 PICTURE = png(picture())
 

@@ -16,12 +16,12 @@ from functools import partial
 import label_studio_sdk.client  # noqa: F401
 
 from backend import __main__ as commands
-from backend.bulk import command
+from backend.cli import preannotate
 from tests.backend.bulk.poisoned import PoisonedEngine
 from tests.backend.colour_engine import ColourEngine
 
 if __name__ == "__main__":
-    command.run = partial(command.run, load=PoisonedEngine if "poisoned" in sys.argv else ColourEngine)
+    preannotate.run = partial(preannotate.run, load=PoisonedEngine if "poisoned" in sys.argv else ColourEngine)
     for line in sys.stdin:
         if child := os.fork():
             os.write(1, f"{child}\n".encode())

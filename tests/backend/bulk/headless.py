@@ -13,8 +13,8 @@ from pathlib import Path
 
 from backend.__main__ import main
 from backend.bulk import cluster as cluster_module
-from backend.bulk import command
-from backend.process import ROOT
+from backend.cli import preannotate
+from backend.server.child_process import ROOT
 from tests.backend.colour_engine import ColourEngine
 
 SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False}
@@ -27,7 +27,7 @@ if __name__ == "__main__":
 
         cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "num_cpus": 1})
         cluster_module.ANSWERING = 5.0
-        command.run = partial(command.run, load=ColourEngine)
+        preannotate.run = partial(preannotate.run, load=ColourEngine)
 
         head = cluster.head_node
         assert head is not None

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from model.values import Answer as Found
-from model.values import Image, Query
+from model.types import Answer as Found
+from model.types import Image, Query
 from tests.backend.calls import png
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.site import Answer, Seen

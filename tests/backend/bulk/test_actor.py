@@ -4,14 +4,14 @@ from pathlib import Path
 
 from backend import __version__
 from backend.bulk.actor import Actor
-from backend.loading import Engine
-from backend.naming import model_version
+from backend.inference.model_loader import EngineProtocol
+from backend.inference.model_version import model_version
 from backend.settings import Settings
 from model.errors import Misconfigured
 from tests.backend.colour_engine import ColourEngine
 
 
-def missing() -> Engine:
+def missing() -> EngineProtocol:
     raise Misconfigured("there is no folder sd15")
 
 

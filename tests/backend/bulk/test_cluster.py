@@ -19,32 +19,34 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from backend import __version__, bitmask
+from backend import __version__
 from backend.__main__ import main
-from backend.app import terms_of
-from backend.bulk import command, patience, to_do
-from backend.corrections import studio as studio_module
-from backend.learning.codec import Learned, encode
-from backend.process import ROOT
+from backend.bulk import retry, to_do
+from backend.cli import preannotate
+from backend.labelstudio import bitmask
+from backend.labelstudio import client as client_module
+from backend.learning.lesson_codec import Learned, encode
+from backend.server.app import terms_of
+from backend.server.child_process import ROOT
 from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
 from backend.store.revisions import Draft
 from backend.store.tables import offers
-from model.values import Lesson
+from model.types import Lesson
 from tests.backend.bulk.bulk_site import BulkSite, bulk_site
 from tests.backend.bulk.poisoned import PoisonedEngine, poison
 from tests.backend.calls import BITMASK, picture
 from tests.backend.clients import version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine
-from tests.backend.corrections.studio_site import LEGACY
-from tests.backend.corrections.told import KEY
 from tests.backend.site import Answer
+from tests.backend.webhooks.studio_site import LEGACY
+from tests.backend.webhooks.told import KEY
 from tests.faults.waiting import until
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+from backend.bulk import actor_pool
 from backend.bulk import cluster as cluster_module
-from backend.bulk import crew
 from backend.bulk.cluster import IN_FLIGHT
 
 LONGEST = 150.0  # seconds that a test waits for the command; a hang is a failure
@@ -106,11 +108,11 @@ def nodes() -> Iterator[Nodes]:
 
 @pytest.fixture
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setattr(command, "run", partial(command.run, load=ColourEngine))
-    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(studio_module, "PAGE", 10)
-    monkeypatch.setattr(studio_module, "RETRIES", 0)
-    monkeypatch.setattr(crew, "PULSE", 0.2)
+    monkeypatch.setattr(preannotate, "run", partial(preannotate.run, load=ColourEngine))
+    monkeypatch.setattr(retry, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(client_module, "PAGE", 10)
+    monkeypatch.setattr(client_module, "RETRIES", 0)
+    monkeypatch.setattr(actor_pool, "PULSE", 0.2)
     return {"ANYWORD_DATABASE": f"sqlite:///{tmp_path}/own.db", "ANYWORD_LABEL_STUDIO_API_KEY": LEGACY}
 
 
@@ -199,7 +201,7 @@ def test_killed_nodes_lose_nothing_and_a_new_one_goes_on(
 def test_without_any_node_it_ends_and_the_next_run_goes_on(
     nodes: Nodes, environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "PATIENCE", 0.5)
+    monkeypatch.setattr(actor_pool, "PATIENCE", 0.5)
     nodes.have_one()
     with bulk_site(20) as site:
         moment, released = stored(site, 5), threading.Event()
@@ -222,7 +224,7 @@ def test_without_any_node_it_ends_and_the_next_run_goes_on(
 def test_a_task_that_kills_its_actors_costs_that_task_alone(
     nodes: Nodes, environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "run", partial(command.run, load=PoisonedEngine))
+    monkeypatch.setattr(preannotate, "run", partial(preannotate.run, load=PoisonedEngine))
     monkeypatch.setattr(to_do, "MOST_LOSSES", 2)
     nodes.have_one()
     with bulk_site(6) as site:
@@ -236,7 +238,7 @@ def test_a_task_that_kills_its_actors_costs_that_task_alone(
 def test_another_version_on_a_node_is_refused(
     nodes: Nodes, environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "__version__", "9.9.9")
+    monkeypatch.setattr(actor_pool, "__version__", "9.9.9")
     nodes.have_one()
     with bulk_site(3) as site:
         assert started(site, environ).result(LONGEST) == 2
@@ -284,8 +286,8 @@ def test_actors_are_told_no_secret_that_they_do_not_need() -> None:
 
 
 def test_a_node_elsewhere_is_refused_where_label_studio_is_on_the_loopback() -> None:
-    far, url = cluster_module.Place("id", "203.0.113.7", 1, 0), "http://localhost:8080/"
-    given = cluster_module.Cluster(Settings(label_studio_url=url), None, gpus=False)
+    far, url = cluster_module.ActorPlace("id", "203.0.113.7", 1, 0), "http://localhost:8080/"
+    given = cluster_module.RayCluster(Settings(label_studio_url=url), None, gpus=False)
     assert "localhost means each node itself" in given.objection(far)
     assert not replace(given, settings=Settings(label_studio_url="http://studio.example")).objection(far)
 

@@ -10,11 +10,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from backend.bulk.orders import ABREAST
-from backend.infer import TOGETHER
+from backend.inference.infer import TOGETHER
 from tests.backend.bulk.bulk_site import BulkSite, bulk_site
 from tests.backend.bulk.poisoned import poison
-from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.site import Answer
+from tests.backend.webhooks.studio_site import LEGACY
 
 ROOT = Path(__file__).parents[3]
 TASKS = 30

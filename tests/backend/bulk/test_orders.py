@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from backend import label_config
 from backend.bulk.orders import ABREAST, Order, answered, several
 from backend.bulk.service import service
 from backend.bulk.suspects import Suspects
-from backend.infer import TOGETHER
-from backend.learning.teaching import InForce
-from backend.predict_request import Ask
-from backend.predictions import Predictions
+from backend.inference.active_revision import ActiveRevision
+from backend.inference.infer import TOGETHER
+from backend.inference.predict import Predictor
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config
 from backend.settings import Settings
 from tests.backend.calls import BITMASK, picture, task
 from tests.backend.calls import data_uri as uri
@@ -42,7 +42,7 @@ def engine(second: threading.Event) -> Noting:
 
 
 @pytest.fixture
-def predictions(engine: Noting) -> Iterator[Predictions]:
+def predictions(engine: Noting) -> Iterator[Predictor]:
     with service(Settings(queue_size=1), lambda: engine) as started:
         yield started
 
@@ -50,12 +50,12 @@ def predictions(engine: Noting) -> Iterator[Predictions]:
 def order(number: int, revision: int = 0, url: str | None = None) -> Order:
     """A task with a picture of its own."""
     told = task(number, uri(picture(40 + number, 50)) if url is None else url)
-    return Order(number, Ask([told], {}, CONFIG, "", "1.1795168390"), InForce(revision, f"v{revision}"))
+    return Order(
+        number, PredictRequest([told], {}, CONFIG, "", "1.1795168390"), ActiveRevision(revision, f"v{revision}")
+    )
 
 
-def test_orders_of_one_revision_are_answered_together(
-    engine: Noting, predictions: Predictions, nobody: Suspects
-) -> None:
+def test_orders_of_one_revision_are_answered_together(engine: Noting, predictions: Predictor, nobody: Suspects) -> None:
     revisions = [0, 0, 1, 1, 1, 1, 1, 1, 0]
     replies = list(several(predictions, nobody, (order(*each) for each in enumerate(revisions))))
     assert [reply.task for reply in replies] == list(range(len(revisions)))
@@ -63,7 +63,7 @@ def test_orders_of_one_revision_are_answered_together(
     assert sorted(engine.asked) == [1, 2, 2, TOGETHER], "the last one alone"
 
 
-def test_each_reply_has_what_its_task_is_offered(predictions: Predictions) -> None:
+def test_each_reply_has_what_its_task_is_offered(predictions: Predictor) -> None:
     replies = answered(predictions, [order(1), order(2, url=BAD), order(3)])
     assert [[offer.task for offer in reply.offers] for reply in replies] == [["1", "1"], [], ["3", "3"]]
     sizes = [{offer.mask.size for offer in reply.offers} for reply in replies]
@@ -71,7 +71,7 @@ def test_each_reply_has_what_its_task_is_offered(predictions: Predictions) -> No
 
 
 def test_tasks_are_predicted_while_others_are_stored(
-    second: threading.Event, predictions: Predictions, nobody: Suspects
+    second: threading.Event, predictions: Predictor, nobody: Suspects
 ) -> None:
     taken: list[int] = []
 

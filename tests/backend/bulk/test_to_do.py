@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from backend import label_config
 from backend.bulk.orders import Order
 from backend.bulk.to_do import MOST_LOSSES, ToDo
-from backend.learning.teaching import InForce
-from backend.predict_request import Ask
+from backend.inference.active_revision import ActiveRevision
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config
 from backend.problems import Problem
 from tests.backend.calls import BITMASK
 
@@ -14,7 +14,7 @@ CONFIG = label_config.read(BITMASK)
 
 
 def order(task: int) -> Order:
-    return Order(task, Ask([], {}, CONFIG, ""), InForce(0, "v"))
+    return Order(task, PredictRequest([], {}, CONFIG, ""), ActiveRevision(0, "v"))
 
 
 def test_orders_are_taken_one_ahead_and_no_more() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from backend.__main__ import main
-from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.doctor.clinic import SECRET, Clinic
+from tests.backend.webhooks.studio_site import LEGACY
 
 PASSWORD = {"ANYWORD_BASIC_AUTH_USER": "studio", "ANYWORD_BASIC_AUTH_PASSWORD": "right"}
 

@@ -7,8 +7,8 @@ import pytest
 
 from backend.__main__ import main
 from backend.store.database import Database
-from tests.backend.corrections.studio_site import LEGACY
 from tests.backend.doctor.clinic import SECRET, Clinic
+from tests.backend.webhooks.studio_site import LEGACY
 
 
 @pytest.fixture

@@ -10,25 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import bitmask
 from backend.__main__ import main
-from backend.app import terms_of
-from backend.bulk import command, patience
-from backend.corrections import studio as studio_module
-from backend.learning.codec import Learned, encode
+from backend.bulk import retry
+from backend.cli import preannotate
+from backend.labelstudio import bitmask
+from backend.labelstudio import client as client_module
+from backend.learning.lesson_codec import Learned, encode
+from backend.server.app import terms_of
 from backend.settings import Settings
 from backend.store import revisions
 from backend.store.database import Database
 from backend.store.revisions import Draft
 from model.errors import Unavailable
-from model.values import Lesson
+from model.types import Lesson
 from tests.backend.bulk.bulk_site import BulkSite, broken, bulk_site
 from tests.backend.calls import BITMASK, WITHOUT_MASK, picture
 from tests.backend.clients import version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine
-from tests.backend.corrections.studio_site import LEGACY
-from tests.backend.corrections.told import KEY, bits, project
 from tests.backend.site import Answer, status_only
+from tests.backend.webhooks.studio_site import LEGACY
+from tests.backend.webhooks.told import KEY, bits, project
 
 VERSION = version_of(BITMASK)
 Run = Callable[..., int]
@@ -43,9 +44,9 @@ def site() -> Iterator[BulkSite]:
 @pytest.fixture
 def run(site: BulkSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command with these arguments and these variables more."""
-    monkeypatch.setattr(command, "run", partial(command.run, load=ColourEngine))
-    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(studio_module, "RETRIES", 0)
+    monkeypatch.setattr(preannotate, "run", partial(preannotate.run, load=ColourEngine))
+    monkeypatch.setattr(retry, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(client_module, "RETRIES", 0)
     own = {"ANYWORD_DATABASE": f"sqlite:///{tmp_path}/own.db", "ANYWORD_LABEL_STUDIO_API_KEY": LEGACY}
     chosen = ["preannotate", "--url", site.fake.url, "--project", "1"]
     return lambda *arguments, **more: main([*chosen, *arguments], own | more)
@@ -246,7 +247,7 @@ def test_offers_that_the_database_does_not_take_are_told(
     def full(*_: object) -> None:
         raise Unavailable("The database is full")
 
-    monkeypatch.setattr("backend.corrections.offering.offers.offer", full)
+    monkeypatch.setattr("backend.inference.prediction_log.offers.offer", full)
     assert run() == 1
     said = capsys.readouterr()
     assert "3 done, 0 skipped, 0 failed" in said.out

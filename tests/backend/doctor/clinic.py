@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend import configs
-from backend.doctor.finding import Finding
+from backend.doctor.finding import Diagnosis
 from backend.doctor.studio import examine
+from backend.labelstudio import configs
 from backend.settings import Settings
-from tests.backend.corrections.studio_site import LEGACY, token
 from tests.backend.site import Answer, Seen, Site, serving
+from tests.backend.webhooks.studio_site import LEGACY, token
 
 SECRET = "s3cret-of-the-webhook"
 HEALTH = {"status": "UP", "model_class": "Anyword"}
@@ -36,7 +36,7 @@ class Clinic:
     guarded: bool = False  # SSRF_PROTECTION_ENABLED
     may_change: bool = True
 
-    def examine(self, repair: bool = False, **settings: Any) -> list[Finding]:
+    def examine(self, repair: bool = False, **settings: Any) -> list[Diagnosis]:
         """What the doctor finds."""
         given = {"label_studio_url": self.site.url, "label_studio_api_key": LEGACY} | settings
         return list(examine(Settings(**given), repair))

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.doctor import database, here, models
-from backend.doctor.finding import Finding
+from backend.doctor import database_check, here, models
+from backend.doctor.finding import Diagnosis
 from backend.settings import Settings
 from backend.store.database import Database
 from tests.model.adapters.edited import edited, without_some
@@ -19,7 +19,7 @@ SETTINGS = Settings()
 BACKBONE = models.EMBEDDED / "backbone"
 
 
-def only(findings: list[Finding], role: str) -> Finding:
+def only(findings: list[Diagnosis], role: str) -> Diagnosis:
     [found] = [finding for finding in findings if finding.name == f"model {role}"]
     return found
 
@@ -145,12 +145,12 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_database_as_the_server_made_it(url: str) -> None:
-    found = database.examine(url)
+    found = database_check.examine(url)
     assert (found.status, found.what) == ("ok", f"{url} is migrated and writable")
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    found = database.examine(f"sqlite:///{tmp_path / 'other.db'}")
+    found = database_check.examine(f"sqlite:///{tmp_path / 'other.db'}")
     assert (found.status, "server's folder" in found.remedy) == ("warning", True)
     assert list(tmp_path.iterdir()) == []
 
@@ -159,7 +159,7 @@ def test_a_database_in_an_old_form_is_left_to_the_server(tmp_path: Path) -> None
     file = tmp_path / "empty.db"
     sqlite3.connect(file).close()
     file.touch()
-    found = database.examine(f"sqlite:///{file}")
+    found = database_check.examine(f"sqlite:///{file}")
     assert (found.status, "Start the backend once" in found.remedy) == ("warning", True)
     assert file.stat().st_size == 0
 
@@ -168,14 +168,14 @@ def test_a_database_of_a_newer_version(url: str) -> None:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE anyword_migrations SET version_num = 'r9999'")
     connection.close()
-    found = database.examine(url)
+    found = database_check.examine(url)
     assert (found.status, "newer version" in found.what) == ("problem", True)
 
 
 def test_a_locked_database(url: str) -> None:
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
-    found = database.examine(url)
+    found = database_check.examine(url)
     connection.close()
     assert (found.status, "is locked by somebody else" in found.what) == ("problem", True)
 
@@ -191,7 +191,7 @@ def test_a_locked_database(url: str) -> None:
     ],
 )
 def test_a_database_that_cannot_be_used(url: str, what: str) -> None:
-    found = database.examine(url)
+    found = database_check.examine(url)
     assert (found.status, what in found.what) == ("problem", True)
     assert "ANYWORD_DATABASE" in found.remedy
     assert "word-0123" not in str(found)
@@ -199,5 +199,5 @@ def test_a_database_that_cannot_be_used(url: str, what: str) -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("no database" * 100)
-    found = database.examine(f"sqlite:///{tmp_path / 'notes.db'}")
+    found = database_check.examine(f"sqlite:///{tmp_path / 'notes.db'}")
     assert (found.status, "is no SQLite database" in found.what) == ("problem", True)

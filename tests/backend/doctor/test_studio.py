@@ -6,17 +6,17 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
-from backend import configs
 from backend.doctor import access
-from backend.doctor.finding import Finding, exit_status
-from backend.process import free_port
-from tests.backend.corrections.studio_site import LEGACY, token
-from tests.backend.corrections.studio_site import SECRET as SIGNED
+from backend.doctor.finding import Diagnosis, exit_status
+from backend.labelstudio import configs
+from backend.server.child_process import free_port
 from tests.backend.doctor.clinic import SECRET, Clinic
 from tests.backend.site import Answer, Seen, redirect
+from tests.backend.webhooks.studio_site import LEGACY, token
+from tests.backend.webhooks.studio_site import SECRET as SIGNED
 
 
-def amiss(findings: list[Finding]) -> Finding:
+def amiss(findings: list[Diagnosis]) -> Diagnosis:
     """The only finding that asks for something to be done."""
     [found] = [finding for finding in findings if finding.status in ("warning", "problem")]
     return found

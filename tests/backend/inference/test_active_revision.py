@@ -5,22 +5,22 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from backend.learning.codec import Learned, encode
-from backend.learning.teaching import Teaching
-from backend.naming import Naming
+from backend.inference.active_revision import ActiveRevisions
+from backend.inference.model_version import VersionNaming
+from backend.learning.lesson_codec import Learned, encode
 from backend.page.journal import Journal
 from backend.store import revisions
 from backend.store.database import Database
 from backend.store.revisions import Draft
-from model.values import Lesson
+from model.types import Lesson
 from tests.backend.learning.classroom import KEY
 
 MODELS = "Diffusion model: embedded"
 
 
-def taught_by(database: Database, journal: Journal | None = None, models: str = MODELS) -> Teaching:
+def taught_by(database: Database, journal: Journal | None = None, models: str = MODELS) -> ActiveRevisions:
     failures = Counter("unknown", "Unknown", registry=CollectorRegistry())
-    return Teaching(database, Naming("base", models), failures, journal or Journal())
+    return ActiveRevisions(database, VersionNaming("base", models), failures, journal or Journal())
 
 
 def adopt(database: Database, lesson: Lesson, key: str = KEY) -> int:

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-from backend import label_config
-from backend.learning.applying import named_by, taught
+from backend.inference.apply_lessons import named_by, taught
+from backend.labelstudio import label_config
 from backend.prompting import prompts
 from backend.prompting.marks import Pointed
 from backend.prompting.prompts import Request
-from model.values import Clause, Hint, Lesson, Point
+from model.types import Clause, Hint, Lesson, Point
 
 CONFIG = label_config.read(
     '<View><Image name="img" value="$image"/><BrushLabels name="mask" toName="img">'

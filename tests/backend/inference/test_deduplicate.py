@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import rle
+from backend.labelstudio import brush_rle
 from tests.backend import calls
 from tests.backend.clients import client_of, masks, results
 from tests.backend.colour_engine import COLOURS, ColourEngine
@@ -55,7 +55,7 @@ def test_a_skipped_annotation_accepts_nothing(client: FlaskClient) -> None:
 def test_another_label_or_another_place_is_another_object(client: FlaskClient) -> None:
     red, _ = found(client, MERGED)
     as_blue = {**red, "value": {**red["value"], "brushlabels": ["blue"]}}
-    elsewhere = {**red, "value": {**red["value"], "rle": rle.encode(np.roll(RED, 15, axis=1))}}
+    elsewhere = {**red, "value": {**red["value"], "rle": brush_rle.encode(np.roll(RED, 15, axis=1))}}
     assert offered(client, MERGED, annotations=[{"result": [as_blue]}]) == ["red", "blue"]
     assert offered(client, MERGED, annotations=[{"result": [elsewhere]}]) == ["red", "blue"]
 
@@ -68,7 +68,7 @@ def test_another_label_or_another_place_is_another_object(client: FlaskClient) -
         {},
         {"rle": "x"},
         {"rle": [1, 2]},
-        {"rle": rle.encode(RED[:5])},
+        {"rle": brush_rle.encode(RED[:5])},
         {"imageDataURL": "data:image/png;base64,"},
     ],
 )

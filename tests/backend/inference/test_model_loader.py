@@ -4,10 +4,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backend import infer
-from backend.loading import CLICKS_ONLY, NOTHING_YET, Engine, Loader
+from backend.inference import infer
+from backend.inference.model_loader import CLICKS_ONLY, NOTHING_YET, EngineProtocol, ModelLoader
 from model.errors import Busy, Misconfigured
-from model.values import Clause, Hint, Point, Query
+from model.types import Clause, Hint, Point, Query
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, masks, opened, results
 from tests.backend.colour_engine import ColourEngine
@@ -24,7 +24,7 @@ class Steps:
     def __init__(self, error: Exception | None = None) -> None:
         self.go, self.error = threading.Event(), error
 
-    def __call__(self) -> Iterator[Engine]:
+    def __call__(self) -> Iterator[EngineProtocol]:
         yield FIRST
         assert self.go.wait(60)
         if self.error:
@@ -34,7 +34,7 @@ class Steps:
 
 def test_gives_the_engine_once_it_is_there() -> None:
     engine = ColourEngine()
-    loader = Loader(lambda: engine)
+    loader = ModelLoader(lambda: engine)
     assert loader.wait(60) is loader.wait(60, CLICK) is engine
     assert loader.loaded
     assert not loader.failure
@@ -44,11 +44,11 @@ def test_gives_the_engine_once_it_is_there() -> None:
 def test_is_busy_while_the_engine_loads() -> None:
     go = threading.Event()
 
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         assert go.wait(60)
         return ColourEngine()
 
-    loader = Loader(load)
+    loader = ModelLoader(load)
     assert not loader.loaded
     assert loader.progress == NOTHING_YET
     for query in (None, CLICK, TEXT):
@@ -60,7 +60,7 @@ def test_is_busy_while_the_engine_loads() -> None:
 
 def test_what_has_no_text_is_for_the_first_engine_until_the_whole_one_is_there() -> None:
     steps = Steps()
-    loader = Loader(steps)
+    loader = ModelLoader(steps)
     assert loader.wait(60, CLICK) is FIRST
     assert (loader.loaded, loader.progress) == (False, CLICKS_ONLY)
     for query in (None, TEXT, BOTH, Query()):
@@ -76,12 +76,12 @@ def test_what_has_no_text_is_for_the_first_engine_until_the_whole_one_is_there()
 )
 @pytest.mark.parametrize("first", [True, False], ids=["after the first engine", "at once"])
 def test_tells_why_loading_failed(error: Exception, told: str, first: bool, caplog: pytest.LogCaptureFixture) -> None:
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         raise error
 
     steps = Steps(error)
     steps.go.set()
-    loader = Loader(steps if first else load)
+    loader = ModelLoader(steps if first else load)
     for query in (None, CLICK):
         with pytest.raises(Misconfigured, match=told):
             loader.wait(60, query)
@@ -149,21 +149,21 @@ def test_a_failure_after_the_first_engine_is_told_everywhere() -> None:
 
 
 def test_a_wrong_setting_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         raise Misconfigured("backbone /weights: no vae in it")
 
-    loader = Loader(load)
+    loader = ModelLoader(load)
     with pytest.raises(Misconfigured):
         loader.wait(60)
-    [record] = [each for each in caplog.records if each.name == "backend.loading"]
+    [record] = [each for each in caplog.records if each.name == "backend.inference.model_loader"]
     assert (record.getMessage(), record.exc_info) == ("The model did not load: backbone /weights: no vae in it", None)
 
 
 def test_a_bug_keeps_its_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         raise KeyError("bug")
 
     with pytest.raises(Misconfigured):
-        Loader(load).wait(60)
-    [record] = [each for each in caplog.records if each.name == "backend.loading"]
+        ModelLoader(load).wait(60)
+    [record] = [each for each in caplog.records if each.name == "backend.inference.model_loader"]
     assert record.exc_info

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from backend import __version__
-from backend.learning.codec import Learned, encode
-from backend.learning.teaching import Teaching
-from backend.metrics import Metrics
-from backend.naming import Naming, lesson_models, model_version, same_models
+from backend.inference.active_revision import ActiveRevisions
+from backend.inference.model_version import VersionNaming, lesson_models, model_version, same_models
+from backend.learning.lesson_codec import Learned, encode
+from backend.observability.metrics import Metrics
 from backend.page.journal import Journal
 from backend.settings import Settings
 from backend.store import projects, revisions
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import Draft
-from model.load import WEIGHTS
-from model.values import Lesson
+from model.loading import WEIGHTS
+from model.types import Lesson
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of, opened, results, version_of
 from tests.backend.colour_engine import ColourEngine
@@ -260,7 +260,9 @@ def test_a_revision_of_an_older_database_answers(tmp_path: Path) -> None:
     with database.writing() as connection:
         revisions.adopt(connection, "7.1", Draft("a test", {}, encode(Learned(older, lessons))), 0)
     metrics = Metrics(lambda: 0)
-    found = Teaching(database, Naming("base", models), metrics.revisions_unknown, Journal()).in_force("7.1")
+    found = ActiveRevisions(database, VersionNaming("base", models), metrics.revisions_unknown, Journal()).in_force(
+        "7.1"
+    )
     database.close()
     assert older != models
     assert (found.version, list(found.lessons)) == ("base-r1", ["star"])

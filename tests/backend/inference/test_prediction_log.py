@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.corrections import offering
-from backend.corrections.offering import Offering
-from backend.corrections.values import Offer
+from backend.inference import prediction_log
+from backend.inference.prediction_log import PredictionLog
+from backend.labelstudio.results import Region
 from backend.prompting.prompts import Request
-from backend.regions import Region
 from backend.store import offers
 from backend.store.database import Database
+from backend.webhooks.corrections import Offer
+from model.coco_rle import pack, unpack
 from model.errors import Unavailable
-from model.packed import pack, unpack
-from model.values import Clause, Segment
-from tests.backend.corrections.told import KEY, metrics, square
+from model.types import Clause, Segment
+from tests.backend.webhooks.told import KEY, metrics, square
 
 REQUEST = Request((Clause("the ring", label="Ring"),))
 
@@ -31,7 +31,7 @@ def remembered(database: Database, *names: str) -> dict[str, Offer]:
 
 
 def test_offers_are_remembered_with_the_text_that_they_answer(database: Database) -> None:
-    offered = Offering(database, metrics())
+    offered = PredictionLog(database, metrics())
     offered.note(KEY, "12", [region("a"), region("b", hint=0)], REQUEST, "v1")
     assert remembered(database, "a") == {}
     assert offered.work_once()
@@ -43,7 +43,7 @@ def test_offers_are_remembered_with_the_text_that_they_answer(database: Database
 
 
 def test_offers_that_were_packed_elsewhere_are_remembered_too(database: Database) -> None:
-    offered = Offering(database, metrics())
+    offered = PredictionLog(database, metrics())
     offered.add(KEY, [Offer("a", "12", "Ring", "the ring", pack(square()), "v1")])
     offered.note(KEY, "12", [region("b")], REQUEST, "v1")
     assert offered.work_once()
@@ -52,7 +52,7 @@ def test_offers_that_were_packed_elsewhere_are_remembered_too(database: Database
 
 
 def test_a_region_that_is_offered_again_is_remembered_as_last(database: Database) -> None:
-    offered = Offering(database, metrics())
+    offered = PredictionLog(database, metrics())
     offered.note(KEY, "12", [region("a")], REQUEST, "v1")
     offered.note(KEY, "12", [region("a")], REQUEST, "v2")
     offered.work_once()
@@ -63,8 +63,8 @@ def test_offers_wait_for_a_database_that_is_away_and_the_oldest_go(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = metrics()
-    offered = Offering(database, counts)
-    monkeypatch.setattr(offering, "MOST_OFFERS", 2)
+    offered = PredictionLog(database, counts)
+    monkeypatch.setattr(prediction_log, "MOST_OFFERS", 2)
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     for name in ("a", "b", "c"):
@@ -80,15 +80,15 @@ def test_offers_wait_for_a_database_that_is_away_and_the_oldest_go(
 
 
 def test_masks_that_wait_to_be_packed_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    offered = Offering(database, metrics())
-    monkeypatch.setattr(offering, "MOST_BYTES", 2 * square().nbytes)
+    offered = PredictionLog(database, metrics())
+    monkeypatch.setattr(prediction_log, "MOST_BYTES", 2 * square().nbytes)
     offered.note(KEY, "12", [region(name) for name in "abc"], REQUEST, "v1")
     offered.work_once()
     assert set(remembered(database, *"abc")) == {"b", "c"}
 
 
 def test_the_thread_stores_what_waits_when_it_is_closed(database: Database) -> None:
-    offered = Offering(database, metrics())
+    offered = PredictionLog(database, metrics())
     offered.start()
     offered.note(KEY, "12", [region("a")], REQUEST, "v1")
     offered.close()

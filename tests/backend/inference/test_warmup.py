@@ -8,11 +8,11 @@ from contextlib import closing
 
 import pytest
 
-from backend.loading import Loader
-from backend.rehearsal import GREY, questions, rehearse
+from backend.inference.model_loader import ModelLoader
+from backend.inference.warmup import GREY, questions, rehearse
 from model.errors import OutOfMemory, Superseded
-from model.lane import Lane, Priority
-from model.values import Answer, Clause, Image, Query
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Answer, Clause, Image, Query
 from tests.backend.colour_engine import ready
 
 
@@ -41,40 +41,40 @@ class Listening:
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    with closing(Lane(capacity=3)) as lane:
+def lane() -> Iterator[Scheduler]:
+    with closing(Scheduler(capacity=3)) as lane:
         yield lane
 
 
-def held(lane: Lane, engine: Listening, device: str = "cuda") -> list[Query]:
+def held(lane: Scheduler, engine: Listening, device: str = "cuda") -> list[Query]:
     """What an engine was asked in a rehearsal that is over."""
-    rehearse(lane, Loader(lambda: engine), lambda: device, "balanced")
+    rehearse(lane, ModelLoader(lambda: engine), lambda: device, "balanced")
     return engine.asked
 
 
-def test_a_text_under_the_preset_a_click_and_a_box_are_asked(lane: Lane) -> None:
+def test_a_text_under_the_preset_a_click_and_a_box_are_asked(lane: Scheduler) -> None:
     text, click, box = held(lane, Listening())
     assert (len(text.clauses), text.preset) == (1, "balanced")
     assert click.hints[0].points
     assert box.hints[0].box
 
 
-def test_nothing_is_asked_where_nothing_is_recorded(lane: Lane) -> None:
+def test_nothing_is_asked_where_nothing_is_recorded(lane: Scheduler) -> None:
     assert held(lane, Listening(), "cpu") == []
 
 
-def test_a_question_that_a_click_interrupts_is_asked_again(lane: Lane) -> None:
+def test_a_question_that_a_click_interrupts_is_asked_again(lane: Scheduler) -> None:
     interruption = Superseded("a click came in between", retry_after=1)
     assert held(lane, Listening(interruption, interruption)) == [*questions("balanced")]
 
 
-def test_nobody_hears_of_a_failure(lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_hears_of_a_failure(lane: Scheduler, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "backend"):
         assert held(lane, Listening(OutOfMemory("too little memory"))) == []
     assert "rehearsal: too little memory" in caplog.text
 
 
-def test_it_waits_for_whoever_works(lane: Lane) -> None:
+def test_it_waits_for_whoever_works(lane: Scheduler) -> None:
     started, begun, go, engine = threading.Event(), threading.Event(), threading.Event(), Listening()
 
     def device() -> str:
@@ -88,7 +88,7 @@ def test_it_waits_for_whoever_works(lane: Lane) -> None:
     working = threading.Thread(target=lane.run, args=(click, Priority.INTERACTIVE))
     working.start()
     assert started.wait(60)
-    rehearsing = threading.Thread(target=rehearse, args=(lane, Loader(lambda: engine), device, "balanced"))
+    rehearsing = threading.Thread(target=rehearse, args=(lane, ModelLoader(lambda: engine), device, "balanced"))
     rehearsing.start()
     assert begun.wait(60)
     assert engine.asked == []

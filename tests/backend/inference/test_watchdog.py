@@ -13,21 +13,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import Counter
 
-from backend import watchdog
-from backend.app import close, stop
-from backend.watchdog import Watchdog
-from model.lane import Lane, Priority
-from model.values import Answer, Image, Query
+from backend.inference import watchdog
+from backend.inference.watchdog import Watchdog
+from backend.server.app import close, stop
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Answer, Image, Query
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of, results, status_text
 from tests.backend.colour_engine import ColourEngine
-from tests.backend.test_openapi import described
+from tests.backend.server.test_openapi import described
 from tests.faults.waiting import until
-from tests.model.test_lane import Blocker, asking
+from tests.model.runtime.test_scheduler import Blocker, asking
 
 
 def test_what_hangs_is_logged_once_with_its_stack_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    lane, stalls = Lane(capacity=3, patience=0), Counter("stalls", "", registry=None)
+    lane, stalls = Scheduler(capacity=3, patience=0), Counter("stalls", "", registry=None)
     dog = Watchdog(lane, stalls)
     blocker = Blocker(lane)
     until("it counts as one that hangs", lambda: bool(lane.trouble))
@@ -44,7 +44,7 @@ def test_what_hangs_is_logged_once_with_its_stack_and_counted(caplog: pytest.Log
 
 
 def test_who_waits_behind_it_is_turned_away() -> None:
-    lane = Lane(capacity=3)
+    lane = Scheduler(capacity=3)
     blocker = Blocker(lane)
     waiting = asking(lane, lambda: None, Priority.PREANNOTATION)
     lane._patience = 0.0

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import label_config
-from backend.corrections.annotations import Reading, read_annotation
+from backend.labelstudio import label_config
+from backend.labelstudio.annotations import AnnotationReading, read_annotation
+from model.coco_rle import unpack
 from model.errors import BadQuery
-from model.packed import unpack
 from tests.backend.configs import recorded
-from tests.backend.corrections.told import BITMASK, BRUSH, annotation, bits, brush, square, task, typed
+from tests.backend.webhooks.told import BITMASK, BRUSH, annotation, bits, brush, square, task, typed
 
 
-def reading(entry: dict[str, Any], config: str = BRUSH, **told: Any) -> Reading:
+def reading(entry: dict[str, Any], config: str = BRUSH, **told: Any) -> AnnotationReading:
     return read_annotation(entry, {**task(), **told}, label_config.read(config))
 
 

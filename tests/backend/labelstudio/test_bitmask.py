@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image as Picture
 
-from backend import bitmask
+from backend.labelstudio import bitmask
 from model.errors import BadQuery
-from model.values import Mask
+from model.types import Mask
 from tests.backend.pictures.hostile import chunk
 from tests.model.memory import growth, measured
 

@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from label_studio_sdk.converter import brush
 from numpy.typing import NDArray
 
-from backend import rle
+from backend.labelstudio import brush_rle
 from model.errors import BadQuery
-from model.values import Mask
+from model.types import Mask
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))
 
@@ -48,36 +48,36 @@ def header(count: int, word: int, sizes: list[int]) -> str:
 
 @given(masks)
 def test_bytes_are_those_of_the_sdk(mask: Mask) -> None:
-    assert rle.encode(mask) == by_sdk(mask)
+    assert brush_rle.encode(mask) == by_sdk(mask)
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 3, 4, 5, 63, 64, 65, 16384, 16385, 32768, 32769, 40000])
 def test_run_lengths_at_the_edges_of_every_size_are_those_of_the_sdk(pixels: int) -> None:
     mask = np.zeros((1, pixels + 7), np.bool_)
     mask[0, 3 : 3 + pixels] = True
-    assert rle.encode(mask) == by_sdk(mask)
+    assert brush_rle.encode(mask) == by_sdk(mask)
 
 
 def test_a_mask_of_a_photograph_s_size_is_encoded_as_by_the_sdk() -> None:
     mask = blob(900, 1200)
-    assert rle.encode(mask) == by_sdk(mask)
+    assert brush_rle.encode(mask) == by_sdk(mask)
 
 
 @given(masks)
 def test_decoding_gives_the_mask_back(mask: Mask) -> None:
-    assert np.array_equal(rle.decode(rle.encode(mask), size(mask)), mask)
+    assert np.array_equal(brush_rle.decode(brush_rle.encode(mask), size(mask)), mask)
 
 
 def test_masks_that_need_several_strides_come_back() -> None:
     mask = np.random.default_rng(0).random((300, 400)) > 0.5
-    assert len(rle.encode(mask)) * 8 > 2 * rle.STRIDE // 4
-    assert np.array_equal(rle.decode(rle.encode(mask), (300, 400)), mask)
+    assert len(brush_rle.encode(mask)) * 8 > 2 * brush_rle.STRIDE // 4
+    assert np.array_equal(brush_rle.decode(brush_rle.encode(mask), (300, 400)), mask)
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(4))))
 def test_alpha_counts_from_half_covered_on(pixels: NDArray[np.uint8]) -> None:
     data = brush.encode_rle(pixels.ravel())  # type: ignore[no-untyped-call]
-    assert np.array_equal(rle.decode(data, size(pixels)), pixels[..., 3] >= 128)
+    assert np.array_equal(brush_rle.decode(data, size(pixels)), pixels[..., 3] >= 128)
 
 
 def run_bits(words: list[int], repeated: bool, word: int, index_and_length: str) -> str:
@@ -100,28 +100,28 @@ def test_any_word_size_and_any_length_sizes_are_read(
         body += run_bits(words, repeated, word, bits(kind, 2) + bits(4 * len(words) - 1, sizes[kind]))
         alphas += [words[0]] * len(words) if repeated else words
     data = to_bytes(header(4 * len(alphas), word, sizes) + body)
-    assert rle.decode(data, (1, len(alphas))).tolist() == [[alpha >= 128 for alpha in alphas]]
+    assert brush_rle.decode(data, (1, len(alphas))).tolist() == [[alpha >= 128 for alpha in alphas]]
 
 
 def test_a_last_run_that_is_too_long_is_cut_off() -> None:
     data = to_bytes(header(8, 8, [3, 4, 8, 16]) + "110" + bits(255, 8) + bits(255, 8))
-    assert rle.decode(data, (1, 2)).tolist() == [[True, True]]
+    assert brush_rle.decode(data, (1, 2)).tolist() == [[True, True]]
 
 
 @given(masks, st.data())
 def test_data_cut_short_are_refused(mask: Mask, data: st.DataObject) -> None:
-    encoded = rle.encode(mask)
+    encoded = brush_rle.encode(mask)
     kept = data.draw(st.integers(0, len(encoded) - 3))
     with pytest.raises(BadQuery, match=r"cut short|pixels"):
-        rle.decode(encoded[:kept], size(mask))
+        brush_rle.decode(encoded[:kept], size(mask))
 
 
 def test_another_size_is_refused_with_both_sizes() -> None:
     with pytest.raises(BadQuery, match="12 pixels, but the picture has 5 x 3"):
-        rle.decode(rle.encode(np.ones((3, 4), np.bool_)), (3, 5))
+        brush_rle.decode(brush_rle.encode(np.ones((3, 4), np.bool_)), (3, 5))
 
 
 @pytest.mark.parametrize("data", [[300, 1], [-1], ["a"], None, [1.5]])
 def test_what_is_no_list_of_bytes_is_refused(data: list[int]) -> None:
     with pytest.raises(BadQuery, match="not a list of bytes"):
-        rle.decode(data, (1, 1))
+        brush_rle.decode(data, (1, 1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend import label_config
-from backend.label_config import MaskControl
+from backend.labelstudio import label_config
+from backend.labelstudio.label_config import MaskControl
 from model.errors import Misconfigured
 from tests.backend.configs import C_BITMASK, SCRIBBLE, A, B, C, D, recorded
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.label_config import Label
-from backend.label_index import index_of
+from backend.labelstudio.label_config import Label
+from backend.labelstudio.label_index import index_of
 
 
 def labels(*names: str) -> tuple[Label, ...]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.label_config import Label
-from backend.label_names import spoken_names
+from backend.labelstudio.label_config import Label
+from backend.labelstudio.label_names import spoken_names
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from backend import bitmask, label_config, regions, rle
-from backend.label_config import LabelConfig
+from backend.labelstudio import bitmask, brush_rle, label_config
+from backend.labelstudio import results as results_module
+from backend.labelstudio.label_config import LabelConfig
 from backend.prompting.marks import Pointed
 from backend.prompting.prompts import Request
 from model.errors import Misconfigured
-from model.values import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Segment, Word
+from model.types import Answer, Clause, Finding, Hint, Mask, Phrase, Point, Segment, Word
 from tests.backend.configs import C_BITMASK, EVERY, A, B, C, recorded
 from tests.backend.items import asked, results
 
@@ -45,7 +46,7 @@ def clicked(selected: str | None = None) -> Request:
 
 def named(text: str, config: str = C, lemma: str = "", request: Request | None = None) -> str | None:
     segment = Segment(mask(), 0.9, phrase(text, lemma), clause=0)
-    return regions.label_of(segment, request or said(text), label_config.read(config))
+    return results_module.label_of(segment, request or said(text), label_config.read(config))
 
 
 def of_labels(*labels: str) -> str:
@@ -54,7 +55,7 @@ def of_labels(*labels: str) -> str:
 
 
 def errors(items: list[dict[str, Any]], xml: str) -> list[str]:
-    prediction = json.loads(json.dumps(regions.prediction(items, "v1"), allow_nan=False))
+    prediction = json.loads(json.dumps(results_module.prediction(items, "v1"), allow_nan=False))
     found: list[str] = LabelInterface(xml).validate_prediction(prediction, return_errors=True)  # type: ignore[no-untyped-call]
     return found
 
@@ -67,7 +68,7 @@ def test_every_kind_of_config_gets_valid_predictions(xml: str) -> None:
     config = label_config.read(xml)
     segments = (Segment(mask(), 0.9, phrase("dog"), clause=0), Segment(mask(left=20), 0.4, phrase("zebra"), clause=1))
     items = results(Answer(segments), said("dog;zebra"), config)
-    status = [regions.status_item("2 regions", config)] if config.status else []
+    status = [results_module.status_item("2 regions", config)] if config.status else []
     assert errors(items + status, xml) == []
 
 
@@ -77,7 +78,7 @@ def test_a_warning_goes_along_with_each_region_and_ends_the_message(xml: str) ->
     items = results(warned, said("dog"), label_config.read(xml))
     assert [item["meta"] for item in items] == [{"text": ["the inversion went astray"]}] * len(items)
     assert errors(items, xml) == []
-    assert regions.message(warned, said("dog")) == "1 region, best 0.90; the inversion went astray"
+    assert results_module.message(warned, said("dog")) == "1 region, best 0.90; the inversion went astray"
 
 
 @pytest.mark.parametrize(("xml", "key"), [(C, "brushlabels"), (C_BITMASK, "bitmasklabels")])
@@ -104,7 +105,7 @@ def test_masks_come_back_from_both_formats() -> None:
     as_picture, *_ = results(answer, said("dog"), label_config.read(A))
     as_runs, *_ = results(answer, said("dog"), label_config.read(B))
     assert np.array_equal(bitmask.decode(as_picture["value"]["imageDataURL"]), mask())
-    assert np.array_equal(rle.decode(as_runs["value"]["rle"], (30, 40)), mask())
+    assert np.array_equal(brush_rle.decode(as_runs["value"]["rle"], (30, 40)), mask())
 
 
 def test_ids_are_long_and_never_the_same() -> None:
@@ -117,7 +118,7 @@ def test_ids_are_long_and_never_the_same() -> None:
 def test_an_empty_mask_is_no_region() -> None:
     answer = Answer((Segment(mask(side=0), 0.9, phrase("dog"), clause=0),))
     assert results(answer, said("dog"), label_config.read(C)) == []
-    assert regions.message(answer, said("dog")) == "nothing found"
+    assert results_module.message(answer, said("dog")) == "nothing found"
 
 
 def test_a_label_with_an_alias_is_written_by_its_alias() -> None:
@@ -186,7 +187,7 @@ def test_the_label_of_the_clause_comes_before_the_phrase_and_that_before_the_sel
 
 def test_a_click_carries_the_label_it_was_made_with() -> None:
     segment = Segment(mask(), 0.9, hint=0)
-    assert regions.label_of(segment, clicked("Dog"), label_config.read(C)) == "Dog"
+    assert results_module.label_of(segment, clicked("Dog"), label_config.read(C)) == "Dog"
 
 
 def test_the_only_label_for_a_thing_is_meant_where_nothing_else_tells() -> None:
@@ -207,8 +208,8 @@ def test_where_nothing_tells_a_bare_control_gets_no_label_and_another_its_first(
 def test_the_score_of_a_prediction_is_the_mean_of_its_regions() -> None:
     answer = Answer((Segment(mask(), 0.9, hint=0), Segment(mask(left=20), 0.5, hint=0)))
     items = results(answer, clicked("Dog"), label_config.read(A))
-    status = regions.status_item("2 regions", label_config.read(A))
-    prediction = regions.prediction([*items, status], "v1")
+    status = results_module.status_item("2 regions", label_config.read(A))
+    prediction = results_module.prediction([*items, status], "v1")
     assert prediction["score"] == pytest.approx(0.7)
     assert prediction["model_version"] == "v1"
     assert prediction["result"] == [*items, status]
@@ -218,7 +219,7 @@ def test_the_score_of_a_prediction_is_the_mean_of_its_regions() -> None:
 def test_scores_stay_between_0_and_1(score: float, written: float) -> None:
     items = results(Answer((Segment(mask(), score, hint=0),)), clicked(), label_config.read(C))
     assert items[0]["score"] == written
-    assert type(regions.prediction(items, "v1")["score"]) is float
+    assert type(results_module.prediction(items, "v1")["score"]) is float
 
 
 def test_a_numpy_score_becomes_json() -> None:
@@ -227,7 +228,7 @@ def test_a_numpy_score_becomes_json() -> None:
 
 
 def test_nothing_found_is_a_prediction_too() -> None:
-    assert regions.prediction([], "v1") == {"result": [], "score": 0.0, "model_version": "v1"}
+    assert results_module.prediction([], "v1") == {"result": [], "score": 0.0, "model_version": "v1"}
 
 
 def absent(text: str, clause: int = 0) -> Finding:
@@ -261,14 +262,14 @@ def absent(text: str, clause: int = 0) -> Finding:
     ],
 )
 def test_the_message_says_what_was_found_and_what_was_not(answer: Answer, request_: Request, message: str) -> None:
-    assert regions.message(answer, request_) == message
+    assert results_module.message(answer, request_) == message
 
 
 def test_the_message_becomes_an_item_of_the_status_text_area() -> None:
-    item = regions.status_item("2 regions", label_config.read(A))
+    item = results_module.status_item("2 regions", label_config.read(A))
     assert (item["from_name"], item["type"], item["value"]) == ("status", "textarea", {"text": ["2 regions"]})
     with pytest.raises(Misconfigured):
-        regions.status_item("2 regions", label_config.read(A.replace('name="status"', 'name="note"')))
+        results_module.status_item("2 regions", label_config.read(A.replace('name="status"', 'name="note"')))
 
 
 # As recorded

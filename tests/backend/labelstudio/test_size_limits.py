@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backend import bounds
-from backend.bounds import DEEPEST, LONGEST_CONFIG, MOST_PARTS, MOST_TAGS
-from backend.label_config import read
+from backend.labelstudio import size_limits
+from backend.labelstudio.label_config import read
+from backend.labelstudio.size_limits import DEEPEST, LONGEST_CONFIG, MOST_PARTS, MOST_TAGS
 from model.errors import Misconfigured
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of
@@ -38,35 +38,35 @@ def test_depth_is_counted_outside_texts(opening: str, closing: str, encoding: st
     for levels, fits in ((DEEPEST // each, True), (DEEPEST // each + 1, False)):
         raw = nested(levels, opening, closing).decode().encode(encoding)
         if fits:
-            assert bounds.loads(raw) == json.loads(raw)
+            assert size_limits.loads(raw) == json.loads(raw)
         else:
-            with pytest.raises(bounds.Exceeded, match="nested deeper than 100 levels"):
-                bounds.loads(raw)
+            with pytest.raises(size_limits.Exceeded, match="nested deeper than 100 levels"):
+                size_limits.loads(raw)
 
 
 @pytest.mark.parametrize("text", ["[" * 500, '"[' * 500, "\\" * 501 + "[" * 500, '\\"' * 7 + "{" * 500, "é[" * 300])
 def test_brackets_in_texts_are_no_levels(text: str) -> None:
     body = {"a": [text, {"b": text}], text: 1}
-    assert bounds.loads(json.dumps(body).encode()) == body
-    assert bounds.loads(json.dumps(body, ensure_ascii=False).encode()) == body
+    assert size_limits.loads(json.dumps(body).encode()) == body
+    assert size_limits.loads(json.dumps(body, ensure_ascii=False).encode()) == body
 
 
 def test_depth_is_counted_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"a": ["]" * 9, {"b\\": [[['"[', 2]]] * 60}], "c": [[]] * 200}
     raw = json.dumps(body).encode()
     for chunk in (1, 2, 7, 1000):
-        monkeypatch.setattr(bounds, "CHUNK", chunk)
-        monkeypatch.setattr(bounds, "DEEPEST", 7)
-        assert bounds.loads(raw) == body
-        monkeypatch.setattr(bounds, "DEEPEST", 5)
-        with pytest.raises(bounds.Exceeded):
-            bounds.loads(raw)
+        monkeypatch.setattr(size_limits, "CHUNK", chunk)
+        monkeypatch.setattr(size_limits, "DEEPEST", 7)
+        assert size_limits.loads(raw) == body
+        monkeypatch.setattr(size_limits, "DEEPEST", 5)
+        with pytest.raises(size_limits.Exceeded):
+            size_limits.loads(raw)
 
 
 def test_parts_are_counted() -> None:
-    assert len(bounds.loads(b"[" + b"{}," * (MOST_PARTS // 10) + b"1]")) == MOST_PARTS // 10 + 1
-    with pytest.raises(bounds.Exceeded, match="more than 1,000,000 lists and objects"):
-        bounds.loads(b"[" + b"[]," * MOST_PARTS + b"1]")
+    assert len(size_limits.loads(b"[" + b"{}," * (MOST_PARTS // 10) + b"1]")) == MOST_PARTS // 10 + 1
+    with pytest.raises(size_limits.Exceeded, match="more than 1,000,000 lists and objects"):
+        size_limits.loads(b"[" + b"[]," * MOST_PARTS + b"1]")
 
 
 def test_refusing_is_faster_than_reading() -> None:
@@ -75,14 +75,14 @@ def test_refusing_is_faster_than_reading() -> None:
     json.loads(wide)
     reading = time.thread_time() - started
     started = time.thread_time()
-    with pytest.raises(bounds.Exceeded):
-        bounds.loads(wide)
+    with pytest.raises(size_limits.Exceeded):
+        size_limits.loads(wide)
     assert time.thread_time() - started < reading
 
 
 def test_a_draft_with_large_masks_is_read() -> None:
     body = {"tasks": [{"drafts": [{"result": [{"value": {"rle": [0, 255] * 500_000}}]}]}]}
-    assert bounds.loads(json.dumps(body).encode()) == body
+    assert size_limits.loads(json.dumps(body).encode()) == body
 
 
 def test_ten_thousand_labels_are_read() -> None:
@@ -111,7 +111,7 @@ def test_a_config_within_the_bounds_is_read() -> None:
 
 def test_a_config_is_not_built_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[Any] = []
-    monkeypatch.setattr("backend.label_config.fromstring", lambda *given, **_: built.append(given))
+    monkeypatch.setattr("backend.labelstudio.label_config.fromstring", lambda *given, **_: built.append(given))
     with pytest.raises(Misconfigured):
         read(config(inside=10 * DEEPEST))
     assert not built

@@ -9,28 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from backend.corrections.values import Annotation, Correction
-from backend.learning.grounds import Terms
-from backend.learning.holding import Steps
-from backend.learning.occasions import Occasion
-from backend.learning.school import Learn, School
-from backend.loading import Loader
-from backend.metrics import Metrics
+from backend.inference.model_loader import ModelLoader
+from backend.learning.dataset import Terms
+from backend.learning.lease import Steps
+from backend.learning.run import Learn, LearningRun
+from backend.learning.triggers import LearningTrigger
+from backend.observability.metrics import Metrics
 from backend.pictures.images import Images, ImageSource
-from backend.store import facts, projects
+from backend.store import annotation_rows, projects
 from backend.store.database import Database
 from backend.store.projects import Project
-from model.lane import Lane
-from model.learning.examples import Curriculum
-from model.packed import pack
-from model.values import Lesson
+from backend.webhooks.corrections import Annotation, Correction
+from model.coco_rle import pack
+from model.learning.dataset.learning_examples import Curriculum
+from model.runtime.scheduler import Scheduler
+from model.types import Lesson
 from tests.backend import calls
 from tests.backend.colour_engine import ColourEngine
 
 KEY = "7.1763650000"
 CONFIG = calls.BRUSH
 TERMS = Terms("the test's models", "fast", True)
-ASKED = Occasion(KEY, "a test")
+ASKED = LearningTrigger(KEY, "a test")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 STEPS = 8
 
@@ -66,10 +66,10 @@ def nothing(*_: object) -> Any:
     return Told(adopted=False, reason="no better")
 
 
-def school_of(database: Database, learn: Learn, lane: Lane, lease: float = 60.0) -> School:
+def school_of(database: Database, learn: Learn, lane: Scheduler, lease: float = 60.0) -> LearningRun:
     """A school with a small engine."""
     metrics = Metrics(lambda: 0)
-    return School(database, lane, Loader(ColourEngine), Images(ImageSource()), metrics, learn, TERMS, lease)
+    return LearningRun(database, lane, ModelLoader(ColourEngine), Images(ImageSource()), metrics, learn, TERMS, lease)
 
 
 def annotated(database: Database, *numbers: int, key: str = KEY) -> None:
@@ -82,4 +82,6 @@ def annotated(database: Database, *numbers: int, key: str = KEY) -> None:
             correction = Correction(f"r{number}", "Thing", pack(mask))
             address = calls.data_uri(calls.picture())
             when = NOON + timedelta(minutes=number)
-            facts.keep(connection, key, Annotation(number, number, address, "anna", when, corrections=(correction,)))
+            annotation_rows.keep(
+                connection, key, Annotation(number, number, address, "anna", when, corrections=(correction,))
+            )

@@ -1,4 +1,4 @@
-"""A process that brings up learners and kills them: `python -m tests.backend.learning.nursery <url> <kills|pairs>`.
+"""A process that brings up learners and kills them: `python -m tests.backend.learning.kill_worker <url> <kills|pairs>`.
 
 Each learner is a fork: what takes time, the imports, is done once.
 """
@@ -14,12 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from backend.learning.school import School
-from backend.store import facts, revisions, runs
+from backend.learning.run import LearningRun
+from backend.store import annotation_rows, revisions, runs
 from backend.store.database import Database
 from backend.store.revisions import StaleParent
 from backend.store.runs import LostLease
-from model.lane import Lane
+from model.runtime.scheduler import Scheduler
 from tests.backend.learning.classroom import ASKED, KEY, annotated, by_steps, school_of
 
 LEASE = 0.1  # seconds
@@ -77,7 +77,7 @@ def judged(url: str) -> int:
 
 def life(url: str) -> None:
     """Learn until there is nothing to learn: somebody else's lease has to end first."""
-    database, lane = Database(url), Lane(2)
+    database, lane = Database(url), Scheduler(2)
     school = school_of(database, partial(by_steps, work=lambda _: time.sleep(WORK)), lane, LEASE)
     while not done(school):
         with suppress(StaleParent, LostLease):  # the other one was first, or a busy machine late with its beat
@@ -85,7 +85,7 @@ def life(url: str) -> None:
         time.sleep(WORK)
 
 
-def done(school: School) -> bool:
+def done(school: LearningRun) -> bool:
     """Whether every annotation came to a revision, as each is learned from alone."""
     with school.database.reading() as connection:
         verdicts = runs.verdicts(connection, KEY)
@@ -93,10 +93,10 @@ def done(school: School) -> bool:
         return annotations == wanted(school) and revisions.number_in_force(connection, KEY) == len(verdicts)
 
 
-def wanted(school: School) -> int:
+def wanted(school: LearningRun) -> int:
     """How many annotations there are."""
     with school.database.reading() as connection:
-        return facts.basis(connection, KEY).count
+        return annotation_rows.basis(connection, KEY).count
 
 
 def forked(work: Callable[[], None]) -> int:

@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from backend import label_config
-from backend.corrections.values import Annotation, Correction, Offer
-from backend.learning.gathering import GROUND_TRUTH_WEIGHT, examples
-from model.learning.examples import Example
-from model.packed import Packed, pack
-from model.values import Image
+from backend.labelstudio import label_config
+from backend.learning.gather import GROUND_TRUTH_WEIGHT, examples
+from backend.webhooks.corrections import Annotation, Correction, Offer
+from model.coco_rle import CocoRle, pack
+from model.learning.dataset.learning_examples import LearningExample
+from model.types import Image
 
 CONFIG = label_config.read(
     '<View><Image name="img" value="$image"/><BrushLabels name="mask" toName="img">'
@@ -19,7 +19,7 @@ ONE_LABEL = replace(CONFIG, labels=CONFIG.labels[:1])
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def square(at: int, size: int = 32) -> Packed:
+def square(at: int, size: int = 32) -> CocoRle:
     mask = np.zeros((size, size), np.bool_)
     mask[at : at + 8, at : at + 8] = True
     return pack(mask)
@@ -42,7 +42,7 @@ def fetch(_: Annotation) -> Image:
     raise AssertionError("no picture is fetched before it is needed")
 
 
-def gathered(*annotations: Annotation, offers: tuple[Offer, ...] = ()) -> tuple[Example, ...]:
+def gathered(*annotations: Annotation, offers: tuple[Offer, ...] = ()) -> tuple[LearningExample, ...]:
     return examples(annotations, {each.region: each for each in offers}, CONFIG, fetch)
 
 

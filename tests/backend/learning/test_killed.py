@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from backend.learning.codec import decode
-from backend.store import facts, revisions, runs
+from backend.learning.lesson_codec import decode
+from backend.store import annotation_rows, revisions, runs
 from backend.store.database import Database
 from tests.backend.learning.classroom import KEY, STEPS
 
@@ -16,7 +16,7 @@ KILLS, PAIRS = 50, 5
 
 
 def raised(url: str, what: str, times: int) -> None:
-    command = [sys.executable, "-m", "tests.backend.learning.nursery", url, what, str(times)]
+    command = [sys.executable, "-m", "tests.backend.learning.kill_worker", url, what, str(times)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -26,7 +26,7 @@ def check(url: str) -> int:
     database = Database(url)
     with database.reading() as connection:
         history, verdicts = revisions.history(connection, KEY), runs.verdicts(connection, KEY)
-        annotations = facts.basis(connection, KEY).count
+        annotations = annotation_rows.basis(connection, KEY).count
         assert runs.current(connection, KEY) is None
         assert connection.scalar(text("SELECT count(*) FROM anyword_steps")) == 0
         if connection.dialect.name == "sqlite":

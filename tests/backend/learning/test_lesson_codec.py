@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from backend.learning import codec
-from backend.learning.codec import Learned, decode, encode
+from backend.learning import lesson_codec
+from backend.learning.lesson_codec import Learned, decode, encode
 from model.errors import Misconfigured
-from model.values import Lesson
+from model.types import Lesson
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 CONSTANTS = st.none() | st.booleans() | st.integers() | NUMBERS | st.text() | st.lists(NUMBERS).map(tuple)
@@ -77,7 +77,7 @@ def test_lessons_cut_short_are_noticed() -> None:
 
 
 def test_another_format_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "FORMAT", 2)
+    monkeypatch.setattr(lesson_codec, "FORMAT", 2)
     data = encode(STAR)
     monkeypatch.undo()
     with pytest.raises(Misconfigured, match="format 2"):

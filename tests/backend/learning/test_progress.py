@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from backend import app
-from backend.corrections.values import Annotation, Correction
-from backend.learning.codec import Learned, encode
+from backend.learning.lesson_codec import Learned, encode
 from backend.learning.progress import missing, progress
-from backend.learning.school import School
-from backend.store import facts, projects, revisions
+from backend.learning.run import LearningRun
+from backend.server import app
+from backend.store import annotation_rows, projects, revisions
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import Draft
+from backend.webhooks.corrections import Annotation, Correction
+from model.coco_rle import pack
 from model.errors import Unavailable
-from model.lane import Lane
-from model.packed import pack
-from model.values import Lesson
+from model.runtime.scheduler import Scheduler
+from model.types import Lesson
 from tests.backend.clients import SETTINGS, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.learning.classroom import ASKED, CONFIG, KEY, NOON, Told, annotated, nothing, school_of
@@ -43,7 +43,7 @@ def left(database: Database, number: int, *labels: str | None, config: str = TWO
     told = {"task": number, "user": "anna", "updated": NOON + timedelta(minutes=number), **more}
     with database.writing() as connection:
         projects.see(connection, Project(KEY, "", "A project", config))
-        facts.keep(connection, KEY, Annotation(number, picture="/a.png", corrections=corrections, **told))
+        annotation_rows.keep(connection, KEY, Annotation(number, picture="/a.png", corrections=corrections, **told))
 
 
 def lacking(database: Database) -> Mapping[str, int]:
@@ -140,7 +140,7 @@ def test_the_page_tells_it_before_anything_was_tried(client: FlaskClient) -> Non
 def test_an_answer_does_not_wait_for_a_database_that_is_busy(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.corrections.recording.progress", unavailable)
+    monkeypatch.setattr("backend.webhooks.receive.progress", unavailable)
     assert client.post("/webhook", data=json.dumps(TRAINING)).get_json() == {"status": "recorded"}
 
 
@@ -149,9 +149,9 @@ def unavailable(*_: object) -> str:
 
 
 def taught(database: Database, learn: Any) -> str:
-    lane = Lane(capacity=3)
+    lane = Scheduler(capacity=3)
     try:
-        school: School = school_of(database, learn, lane)
+        school: LearningRun = school_of(database, learn, lane)
         return school.teach(ASKED, "an owner")
     finally:
         lane.close()

@@ -5,26 +5,26 @@ from typing import Any
 
 import pytest
 
-from backend.learning.codec import decode
-from backend.learning.learner import ASKED, Learner
-from backend.learning.occasions import Occasion, occasions
-from backend.learning.school import School
+from backend.learning.lesson_codec import decode
+from backend.learning.run import LearningRun
+from backend.learning.triggers import LearningTrigger, occasions
+from backend.learning.worker import ASKED, LearningWorker
 from backend.page.journal import Journal
-from backend.store import facts, projects, revisions, runs
+from backend.store import annotation_rows, projects, revisions, runs
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import StaleParent
 from model.errors import Unavailable
-from model.lane import Lane, Priority
-from model.values import Image
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Image
 from tests.backend import calls
 from tests.backend.learning.classroom import ASKED as OCCASION
 from tests.backend.learning.classroom import KEY, STEPS, Told, annotated, by_steps, nothing, school_of
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane(capacity=3)
+def lane() -> Iterator[Scheduler]:
+    lane = Scheduler(capacity=3)
     yield lane
     lane.close()
 
@@ -44,11 +44,11 @@ def due(database: Database, every: int) -> list[str]:
         return [each.cause for each in occasions(connection, every, 60.0)]
 
 
-def count(school: School, outcome: str) -> float:
+def count(school: LearningRun, outcome: str) -> float:
     return float(school.metrics.learning.labels(outcome)._value.get())
 
 
-def test_what_is_learned_comes_into_force_once(database: Database, lane: Lane) -> None:
+def test_what_is_learned_comes_into_force_once(database: Database, lane: Scheduler) -> None:
     annotated(database, 1, 2)
     school = school_of(database, by_steps, lane)
     assert [school.teach(OCCASION, owner) for owner in ("a", "b")] == ["adopted", "idle"]
@@ -61,7 +61,7 @@ def test_what_is_learned_comes_into_force_once(database: Database, lane: Lane) -
     assert learned.lessons["Thing"].phrases == tuple(str(number) for number in range(STEPS))
 
 
-def test_new_annotations_are_learned_on_top(database: Database, lane: Lane) -> None:
+def test_new_annotations_are_learned_on_top(database: Database, lane: Scheduler) -> None:
     school = school_of(database, by_steps, lane)
     for number in (1, 2):
         annotated(database, number)
@@ -69,7 +69,7 @@ def test_new_annotations_are_learned_on_top(database: Database, lane: Lane) -> N
     assert [number for number, _ in history(database)] == [1, 2]
 
 
-def test_a_changed_labelling_config_is_judged_anew(database: Database, lane: Lane) -> None:
+def test_a_changed_labelling_config_is_judged_anew(database: Database, lane: Scheduler) -> None:
     annotated(database, 1)
     school = school_of(database, nothing, lane)
     assert school.teach(OCCASION, "a") == "kept"
@@ -79,11 +79,11 @@ def test_a_changed_labelling_config_is_judged_anew(database: Database, lane: Lan
     assert (history(database), reasons(database)) == ([], ["no better", "no better"])
 
 
-def test_a_project_without_annotations_has_nothing_to_learn_from(database: Database, lane: Lane) -> None:
+def test_a_project_without_annotations_has_nothing_to_learn_from(database: Database, lane: Scheduler) -> None:
     assert school_of(database, by_steps, lane).teach(OCCASION, "a") == "idle"
 
 
-def test_a_pinned_project_learns_nothing(database: Database, lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pinned_project_learns_nothing(database: Database, lane: Scheduler, caplog: pytest.LogCaptureFixture) -> None:
     annotated(database, 1)
     with database.writing() as connection:
         revisions.pin(connection, KEY, True)
@@ -92,7 +92,7 @@ def test_a_pinned_project_learns_nothing(database: Database, lane: Lane, caplog:
     assert "is pinned" in caplog.text
 
 
-def test_a_revision_that_came_into_force_meanwhile_stays(database: Database, lane: Lane) -> None:
+def test_a_revision_that_came_into_force_meanwhile_stays(database: Database, lane: Scheduler) -> None:
     annotated(database, 1)
     school_of(database, by_steps, lane).teach(OCCASION, "a")
     annotated(database, 2)
@@ -110,7 +110,7 @@ def test_a_revision_that_came_into_force_meanwhile_stays(database: Database, lan
     assert school_of(database, by_steps, lane).teach(OCCASION, "a") == "adopted"
 
 
-def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database, lane: Lane) -> None:
+def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database, lane: Scheduler) -> None:
     annotated(database, 1)
     journal, done = Journal(), list[int]()
 
@@ -121,7 +121,7 @@ def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database,
         done.append(number)
 
     school = school_of(database, partial(by_steps, work=work), lane)
-    learner = Learner(school, journal, every=1)
+    learner = LearningWorker(school, journal, every=1)
     for _ in range(2):  # the second time it rests
         learner.work_once()
     assert (count(school, "failed"), len(journal.failures)) == (1, 1)
@@ -136,7 +136,7 @@ def test_what_fails_is_told_and_goes_on_from_the_saved_steps(database: Database,
 
 
 def test_a_database_that_is_away_is_no_failure_of_the_project(
-    database: Database, lane: Lane, caplog: pytest.LogCaptureFixture
+    database: Database, lane: Scheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
     annotated(database, 1)
     journal, away = Journal(), [True]
@@ -146,7 +146,7 @@ def test_a_database_that_is_away_is_no_failure_of_the_project(
             raise Unavailable("The database was lost")
 
     school = school_of(database, partial(by_steps, work=work), lane)
-    learner = Learner(school, journal, every=1)
+    learner = LearningWorker(school, journal, every=1)
     for _ in range(3):
         learner.work_once()
     assert (count(school, "failed"), len(journal.failures)) == (0, 0)
@@ -160,7 +160,7 @@ def test_a_database_that_is_away_is_no_failure_of_the_project(
 
 
 def test_an_outage_that_outlasts_the_lease_is_no_failure_either(
-    database: Database, lane: Lane, monkeypatch: pytest.MonkeyPatch
+    database: Database, lane: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     annotated(database, 1)
     lost = threading.Event()
@@ -174,7 +174,7 @@ def test_an_outage_that_outlasts_the_lease_is_no_failure_either(
             lost.set()
 
     school, journal = school_of(database, partial(by_steps, work=work), lane, lease=0.05), Journal()
-    learner = Learner(school, journal, every=1)
+    learner = LearningWorker(school, journal, every=1)
     with monkeypatch.context() as patch:
         patch.setattr(runs, "beat", beat)
         learner.work_once()
@@ -184,7 +184,7 @@ def test_an_outage_that_outlasts_the_lease_is_no_failure_either(
     assert history(database) == [(1, "1 new annotations")]
 
 
-def test_occasions_are_enough_new_annotations(database: Database, lane: Lane) -> None:
+def test_occasions_are_enough_new_annotations(database: Database, lane: Scheduler) -> None:
     annotated(database, 1, 2)
     assert (due(database, 3), due(database, 2), due(database, 0)) == ([], ["2 new annotations"], [])
     school_of(database, nothing, lane).teach(OCCASION, "a")
@@ -195,7 +195,7 @@ def test_occasions_are_enough_new_annotations(database: Database, lane: Lane) ->
 def test_a_run_that_nobody_goes_on_with_is_an_occasion(database: Database) -> None:
     annotated(database, 1)
     with database.writing() as connection:
-        basis = facts.basis(connection, KEY)
+        basis = annotation_rows.basis(connection, KEY)
         runs.claim(connection, KEY, basis, "a", lease_seconds=60)
     assert due(database, 0) == []
     with database.writing() as connection:
@@ -203,7 +203,7 @@ def test_a_run_that_nobody_goes_on_with_is_an_occasion(database: Database) -> No
     assert due(database, 0) == ["a run was interrupted"]
 
 
-def test_start_training_reads_the_project_again_first(database: Database, lane: Lane) -> None:
+def test_start_training_reads_the_project_again_first(database: Database, lane: Scheduler) -> None:
     asked: list[str] = []
 
     def sync(key: str) -> str:
@@ -211,7 +211,7 @@ def test_start_training_reads_the_project_again_first(database: Database, lane: 
         annotated(database, 1)
         return "read"
 
-    learner = Learner(school_of(database, by_steps, lane), Journal(), every=0, sync=sync)
+    learner = LearningWorker(school_of(database, by_steps, lane), Journal(), every=0, sync=sync)
     learner.start_training(KEY)
     learner.start_training(KEY)
     learner.work_once()
@@ -219,21 +219,21 @@ def test_start_training_reads_the_project_again_first(database: Database, lane: 
     assert history(database) == [(1, ASKED)]
 
 
-def test_a_sync_that_fails_leaves_what_is_known(database: Database, lane: Lane) -> None:
+def test_a_sync_that_fails_leaves_what_is_known(database: Database, lane: Scheduler) -> None:
     annotated(database, 1)
     journal = Journal()
 
     def sync(_: str) -> None:
         raise RuntimeError("no network")
 
-    learner = Learner(school_of(database, by_steps, lane), journal, every=0, sync=sync)
+    learner = LearningWorker(school_of(database, by_steps, lane), journal, every=0, sync=sync)
     learner.start_training(KEY)
     learner.work_once()
     assert len(journal.failures) == 1
     assert history(database) == [(1, ASKED)]
 
 
-def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane: Lane) -> None:
+def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane: Scheduler) -> None:
     annotated(database, 1)
     learned = threading.Event()
 
@@ -241,7 +241,7 @@ def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane
         learned.set()
         return nothing(*given)
 
-    learner = Learner(school_of(database, learn, lane), Journal(), every=0)
+    learner = LearningWorker(school_of(database, learn, lane), Journal(), every=0)
     learner.start()
     learner.start_training(KEY)
     assert learned.wait(60)
@@ -250,7 +250,7 @@ def test_the_thread_learns_when_it_is_asked_to_and_ends(database: Database, lane
 
 
 def test_a_click_is_answered_while_learning_waits_for_a_picture(
-    database: Database, lane: Lane, monkeypatch: pytest.MonkeyPatch
+    database: Database, lane: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     annotated(database, 1)
     asked, come = threading.Event(), threading.Event()
@@ -267,7 +267,7 @@ def test_a_click_is_answered_while_learning_waits_for_a_picture(
         return calls.picture()
 
     monkeypatch.setattr(school.images, "load", load)
-    teaching = threading.Thread(target=school.teach, args=(Occasion(KEY, "a test"), "a"))
+    teaching = threading.Thread(target=school.teach, args=(LearningTrigger(KEY, "a test"), "a"))
     teaching.start()
     assert asked.wait(60)
     assert lane.run(lambda: "clicked", Priority.INTERACTIVE) == "clicked"

@@ -17,14 +17,14 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from backend import logs
-from backend.app import close
-from backend.loading import Engine
-from backend.pictures.errands import Errands
-from backend.process import free_port, running
+from backend.inference.model_loader import EngineProtocol
+from backend.observability import logs
+from backend.pictures.errand_queue import ErrandQueue
+from backend.server.app import close
+from backend.server.child_process import free_port, running
 from backend.settings import Settings
 from model.errors import OutOfMemory
-from model.values import Answer, Image, Query
+from model.types import Answer, Image, Query
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of, opened
 from tests.backend.colour_engine import ColourEngine
@@ -61,7 +61,7 @@ def talking(error: Exception | None = None) -> Talking:
     return engine
 
 
-def app_with(settings: Settings, engine: Engine) -> Flask:
+def app_with(settings: Settings, engine: EngineProtocol) -> Flask:
     return opened(settings, load=lambda: engine)
 
 
@@ -77,7 +77,7 @@ def test_a_request_and_its_task_have_a_line_each_with_ids_and_times() -> None:
         ask(client_of(ColourEngine()))
     told = log.entry("Task answered")
     assert (told["request"], told["project"], told["task"]) == ("abc-1", "1", "7")
-    assert (told["regions"], told["level"], told["logger"]) == (2, "INFO", "backend.watch")
+    assert (told["regions"], told["level"], told["logger"]) == (2, "INFO", "backend.observability.instrument")
     assert told.keys() >= STAGES
     assert 0 < sum(told[stage] for stage in STAGES) <= told["seconds"] + 0.0005  # each is rounded
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["time"])
@@ -93,7 +93,8 @@ def test_a_text_line_can_be_read() -> None:
     [line] = [line for line in log.lines if "Task answered" in line]
     times = " ".join(f"{stage}={NUMBER}" for stage in ("fetch", "prompt", "wait", "segment", "draw", "encode"))
     ids = "request=abc-1 project=1 task=7"
-    assert re.fullmatch(rf"\S+Z INFO backend\.watch: Task answered {ids} {times} regions=2 seconds={NUMBER}", line)
+    head = r"\S+Z INFO backend\.observability\.instrument: Task answered"
+    assert re.fullmatch(f"{head} {ids} {times} regions=2 seconds={NUMBER}", line)
 
 
 def test_lines_of_the_lanes_thread_belong_to_the_request_they_work_for() -> None:
@@ -104,7 +105,7 @@ def test_lines_of_the_lanes_thread_belong_to_the_request_they_work_for() -> None
 
 
 def test_an_errand_belongs_to_the_request_that_sent_it() -> None:
-    errands, done = Errands("later", 1), threading.Event()
+    errands, done = ErrandQueue("later", 1), threading.Event()
 
     def errand() -> None:
         logging.getLogger("backend").info("Later")
@@ -280,6 +281,6 @@ def test_every_line_of_the_server_process_is_an_object(tmp_path: Path) -> None:
     with running(command, {**environ, "ANYWORD_LOG_LEVEL": "DEBUG"}, log, (f"http://127.0.0.1:{port}/health", 120)):
         requests.post(f"http://127.0.0.1:{port}/webhook/{HOOK}", data=b"{", timeout=60)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {"gunicorn.error", "backend.watch"} <= {line["logger"] for line in lines}
+    assert {"gunicorn.error", "backend.observability.instrument"} <= {line["logger"] for line in lines}
     assert any(line.get("route") == "/webhook/<path:secret>" for line in lines)
     assert HOOK not in log.read_text()

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend import __version__
-from backend.process import ROOT
-from model.lane import Lane, Priority
+from backend.server.child_process import ROOT
+from model.runtime.scheduler import Priority, Scheduler
 from tests.backend import calls
 from tests.backend.clients import VERSION, client_of
 from tests.backend.colour_engine import ColourEngine
@@ -93,7 +93,7 @@ def test_the_process_is_told(client: FlaskClient) -> None:
 
 
 def test_the_lane_is_busy_while_a_job_runs_and_jobs_within_jobs_count_once() -> None:
-    lane, begun, go = Lane(4), threading.Event(), threading.Event()
+    lane, begun, go = Scheduler(4), threading.Event(), threading.Event()
     seen: list[float] = []
 
     def long() -> None:

@@ -12,11 +12,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from backend import __version__
-from backend.app import close, create_app
-from backend.infer import TOGETHER
-from backend.process import free_port
+from backend.inference.infer import TOGETHER
+from backend.observability.tracing import Spans, connected
+from backend.server.app import close, create_app
+from backend.server.child_process import free_port
 from backend.settings import Settings
-from backend.tracing import Spans, connected
 from tests.backend import calls
 from tests.backend.clients import SETTINGS
 from tests.backend.colour_engine import ColourEngine
@@ -236,7 +236,7 @@ def test_an_endpoint_that_takes_nothing_is_told_once_and_once_when_it_is_back(
         ask(app)
         assert all(asked.acquire(timeout=60) for _ in range(5))
         close(app)
-    warning, again = [line.partition(": ")[2] for line in log.lines if "backend.telemetry" in line]
+    warning, again = [line.partition(": ")[2] for line in log.lines if "backend.observability.otlp" in line]
     assert again == "Traces arrive again"
     assert warning.startswith("Traces are lost until somebody takes them: Failed to export")
     assert "400" in warning

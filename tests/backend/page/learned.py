@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from backend.app import terms_of
-from backend.learning.codec import Learned, encode
+from backend.learning.lesson_codec import Learned, encode
+from backend.server.app import terms_of
 from backend.store import projects, revisions, runs
+from backend.store.annotation_rows import Basis
 from backend.store.database import Database
-from backend.store.facts import Basis
 from backend.store.projects import Project
 from backend.store.revisions import Draft
-from backend.store.runs import Verdict
-from model.learning.showing import Scene, shown
-from model.values import Lesson
+from backend.store.runs import RunVerdict
+from model.learning.dataset.before_after import HeldOutLabel, shown
+from model.types import Lesson
 from tests.backend import calls
 from tests.backend.clients import SETTINGS
 
@@ -90,10 +90,10 @@ def teach(store: Database, project: Project = STUDIO, story: tuple[Try, ...] = S
                 draft = Draft(f"{each.pictures} corrected pictures", figures(each), lessons)
                 adopted = revisions.adopt(connection, project.key, draft, run.parent)
             reason = "better on held-out pictures" if each.lessons else "no better on held-out pictures"
-            runs.finish(connection, run, Verdict(adopted, figures(each), reason))
+            runs.finish(connection, run, RunVerdict(adopted, figures(each), reason))
 
 
 def _picture() -> dict[str, Any]:
     image = calls.picture(48, 64)
     red, blue = image[..., 0] > 150, image[..., 2] > 150
-    return shown(Scene("7", "Star", (red,), (blue,), (red,)), image)
+    return shown(HeldOutLabel("7", "Star", (red,), (blue,), (red,)), image)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from backend.page import journal as journals
-from backend.page.journal import Journal, Occasion, Project, entry_of
+from backend.page.journal import AnsweredTask, ConnectedProject, Journal, entry_of
 from backend.problems import Problem, problem
 from model.errors import Superseded
-from model.values import Answer, Finding, Phrase, Word
+from model.types import Answer, Finding, Phrase, Word
 from tests.backend.calls import picture
 from tests.backend.entries import answered, asked, entry
 
@@ -47,7 +47,7 @@ def test_sketches_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_sketch_of_a_large_picture_is_small() -> None:
     image = np.random.default_rng(0).integers(0, 255, (1500, 2000, 3), np.uint8)
     answer = answered(image, regions=40)
-    sketch = entry_of(Occasion("1", "1", 0.1, ""), image, asked(), answer).sketch
+    sketch = entry_of(AnsweredTask("1", "1", 0.1, ""), image, asked(), answer).sketch
     assert max(sketch.size) <= 320
     assert sketch.size[1] / sketch.size[0] == pytest.approx(4 / 3, abs=0.02)
     assert (len(sketch.masks), sketch.left_out) == (12, 28)
@@ -58,7 +58,7 @@ def test_attention_is_shown_before_what_refinement_made_of_it() -> None:
     phrase = Phrase("red thing", Word("thing", "thing", 4, 9))
     attended, scores = np.eye(4, dtype=np.float32), np.ones((4, 4), np.float32)
     finding = Finding(phrase, 0, scores, 0.1, present=False, attended=attended)
-    sketch = entry_of(Occasion("1", "1", 0.1, ""), picture(), asked(), Answer((), (finding,))).sketch
+    sketch = entry_of(AnsweredTask("1", "1", 0.1, ""), picture(), asked(), Answer((), (finding,))).sketch
     assert [each.title for each in sketch.maps] == ["red thing: attention", "red thing: refined, not found"]
     assert np.array_equal(sketch.maps[0].scores, 255 * attended)
 
@@ -78,7 +78,7 @@ def test_masks_points_and_boxes_keep_their_places() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 641)])
 def test_pictures_of_any_shape_have_a_sketch(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
-    sketch = entry_of(Occasion("1", "1", 0.1, ""), image, asked(), Answer(())).sketch
+    sketch = entry_of(AnsweredTask("1", "1", 0.1, ""), image, asked(), Answer(())).sketch
     assert 1 <= min(sketch.size) <= max(sketch.size) <= 320
 
 
@@ -105,7 +105,7 @@ def test_errors_and_projects_are_bounded() -> None:
     journal = Journal()
     for number in range(60):
         journal.fail(Problem(422, f"image {number} " + "x" * 1000, "BadImage"), "task")
-        journal.see(Project(f"{number}.1", "http://localhost:8080"))
+        journal.see(ConnectedProject(f"{number}.1", "http://localhost:8080"))
     assert len(journal.failures) == 20
     assert max(len(failure.message) for failure in journal.failures) == 300
     assert [project.project for project in journal.projects] == [f"{number}.1" for number in range(59, 9, -1)]
@@ -114,7 +114,7 @@ def test_errors_and_projects_are_bounded() -> None:
 def test_a_project_is_there_once_as_it_was_seen_last() -> None:
     journal = Journal()
     for advice in (("add a status area",), ()):
-        journal.see(Project("3.1", "http://localhost:8080", advice))
+        journal.see(ConnectedProject("3.1", "http://localhost:8080", advice))
     (project,) = journal.projects
     assert project.advice == ()
 
@@ -138,7 +138,7 @@ def test_half_characters_are_made_readable() -> None:
     journal = Journal()
     journal.record(entry("a \ud800 dog", message="\udfff"))
     journal.fail(Problem(422, "\ud83d", "BadQuery"), "task \ud800")
-    journal.see(Project("\ud800", "http://\ud800"))
+    journal.see(ConnectedProject("\ud800", "http://\ud800"))
     assert journal.entries[0].text == "a ? dog"
     assert (journal.failures[0].message, journal.failures[0].where) == ("?", "task ?")
     assert (journal.projects[0].project, journal.projects[0].hostname) == ("?", "http://?")

@@ -10,14 +10,14 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image as Pictures
 
-from backend import configs
-from backend.loading import Engine
-from backend.page.journal import Journal, Project
+from backend.inference.model_loader import EngineProtocol
+from backend.labelstudio import configs
+from backend.page.journal import ConnectedProject, Journal
 from backend.page.pages import ago, shown
 from backend.problems import Problem
 from model.errors import Misconfigured
-from model.overlay import BOX, NEGATIVE, POSITIVE
-from model.values import Image
+from model.types import Image
+from model.visualize import BOX, NEGATIVE, POSITIVE
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, VERSION, client_of, opened
 from tests.backend.colour_engine import ColourEngine
@@ -92,7 +92,7 @@ def test_a_fresh_server_says_what_it_is_and_what_to_do() -> None:
 def test_while_the_models_load_the_page_says_so_and_looks_again() -> None:
     go = threading.Event()
 
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         assert go.wait(60)
         return ColourEngine()
 
@@ -107,7 +107,7 @@ def test_while_the_models_load_the_page_says_so_and_looks_again() -> None:
 
 
 def test_models_that_did_not_load_are_told_with_the_reason() -> None:
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
 
     client = opened(SETTINGS, load).test_client()
@@ -178,7 +178,7 @@ def test_hostile_texts_stay_texts() -> None:
     journal = Journal()
     journal.record(entry(HOSTILE, message=HOSTILE))
     journal.fail(Problem(422, HOSTILE, HOSTILE), HOSTILE)
-    journal.see(Project(HOSTILE, HOSTILE, (HOSTILE,)))
+    journal.see(ConnectedProject(HOSTILE, HOSTILE, (HOSTILE,)))
     read = page(browsing(journal))
     assert read.all("script") == []
     assert [attributes for attributes in read.all("img") if "onerror" in attributes] == []
@@ -275,7 +275,7 @@ def test_a_label_that_cannot_be_looked_for_is_named_once_the_models_can_tell() -
     """Also where Label Studio asked for the setup before they were loaded."""
     may_load = threading.Event()
 
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         may_load.wait()
         return ColourEngine()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from backend.corrections.values import Annotation
-from backend.learning.codec import Learned, encode
+from backend.learning.lesson_codec import Learned, encode
 from backend.page.journal import Journal
-from backend.store import facts, projects, revisions, runs, tables
+from backend.store import annotation_rows, projects, revisions, runs, tables
+from backend.store.annotation_rows import Basis
 from backend.store.database import Database
-from backend.store.facts import Basis
+from backend.webhooks.corrections import Annotation
 from tests.backend.clients import SETTINGS, VERSION, opened
 from tests.backend.colour_engine import ColourEngine
 from tests.backend.page import learned
@@ -128,7 +128,7 @@ def test_a_missing_webhook_is_told(store: Database, serve: Callable[..., FlaskCl
     assert "webhook" not in page(client).text
     late = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)  # hours after the last event
     with store.writing() as connection:
-        facts.keep(connection, KEY, Annotation(1, 7, "/data/a.png", "3", late))
+        annotation_rows.keep(connection, KEY, Annotation(1, 7, "/data/a.png", "3", late))
         projects.note_sync(connection, KEY, late)
     read = page(client)
     assert "annotations that no event told of" in read.text

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from backend import label_config
+from backend.labelstudio import label_config
 from backend.page.remedies import REMEDIES, remedy
-from backend.pictures.addresses import reach_of
 from backend.pictures.images import Images, ImageSource
+from backend.pictures.network.allowed_hosts import reach_of
 from model.errors import BadImage, Misconfigured
 from tests.backend import calls, picture_server
 

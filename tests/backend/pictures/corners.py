@@ -17,8 +17,8 @@ from PIL import Image as Pictures
 
 from backend.pictures.decoding import decode
 from model.engine import Engine
-from model.load import EnginePaths, load_engine
-from model.values import Box, Clause, Hint, Point, Query
+from model.loading import EnginePaths, load_engine
+from model.types import Box, Clause, Hint, Point, Query
 from tests.backend.site import file_of
 from tests.model.memory import growth
 

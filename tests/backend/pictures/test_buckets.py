@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.app import image_source
 from backend.pictures.buckets import Buckets, listed, location
 from backend.pictures.images import Images, ImageSource
+from backend.server.app import image_source
 from backend.settings import read
 from model.errors import BadImage, Misconfigured
 from tests.backend.pictures.bucket_site import BucketSite, bucket_site, service_account

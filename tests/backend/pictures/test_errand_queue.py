@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from backend.pictures.errands import Errands
+from backend.pictures.errand_queue import ErrandQueue
 from model.errors import BadImage
 
 
@@ -10,7 +10,7 @@ def test_the_newest_errand_goes_first_the_oldest_is_dropped_and_a_failure_is_onl
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = set(threading.enumerate())
-    errands, done = Errands("prefetch", most=3), list[int]()
+    errands, done = ErrandQueue("prefetch", most=3), list[int]()
     started, go, finished = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from backend import label_config
-from backend.pictures.neighbours import LONGEST_ADDRESS, MOST_TASKS, Neighbours, Sight, sight_of
-from backend.predict_request import Ask
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config
+from backend.pictures.neighbours import LONGEST_ADDRESS, MOST_TASKS, Neighbours, SeenTask, sight_of
 from model.errors import BadImage
 from tests.backend.configs import A
 from tests.backend.site import Site, loader, status_only
@@ -22,12 +22,12 @@ def task(number: int, url: str | None = None) -> dict[str, Any]:
     return {"id": number, "data": {"image": url or f"/{number}.png"}}
 
 
-def ask(*tasks: Any, project: str = "3.17", hostname: str = "http://studio") -> Ask:
-    return Ask(tasks, None, CONFIG, hostname, project)
+def ask(*tasks: Any, project: str = "3.17", hostname: str = "http://studio") -> PredictRequest:
+    return PredictRequest(tasks, None, CONFIG, hostname, project)
 
 
 def following(neighbours: Neighbours, number: int, project: str = "3.17") -> list[int]:
-    opened = Sight(f"/{number}.png", number, "http://studio")
+    opened = SeenTask(f"/{number}.png", number, "http://studio")
     return [sight.task_id for sight in neighbours.after(opened, ask(project=project))]
 
 

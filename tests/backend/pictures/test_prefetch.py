@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from backend import label_config
-from backend.loading import Loader
+from backend.inference.model_loader import ModelLoader
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config
 from backend.pictures.prefetch import Prefetch
-from backend.predict_request import Ask
 from model.errors import Superseded
-from model.lane import Lane, Priority
-from model.values import Answer, Clause, Image, Query
+from model.runtime.scheduler import Priority, Scheduler
+from model.types import Answer, Clause, Image, Query
 from tests.backend.calls import data_uri, picture, point
 from tests.backend.colour_engine import ready
 from tests.backend.configs import A
@@ -54,11 +54,11 @@ class Watching:
 class Bench:
     """A prefetch with its lane and engine, told of tasks on a site."""
 
-    def __init__(self, site: Site, prefetch: Prefetch, lane: Lane, engine: Watching) -> None:
+    def __init__(self, site: Site, prefetch: Prefetch, lane: Scheduler, engine: Watching) -> None:
         self.site, self.prefetch, self.lane, self.engine = site, prefetch, lane, engine
 
-    def ask(self, *tasks: Any, context: Any = None) -> Ask:
-        return Ask(tasks, context, CONFIG, self.site.url, "3.17")
+    def ask(self, *tasks: Any, context: Any = None) -> PredictRequest:
+        return PredictRequest(tasks, context, CONFIG, self.site.url, "3.17")
 
     def fetched(self) -> list[str]:
         return [seen.path for seen in self.site.seen]
@@ -67,9 +67,9 @@ class Bench:
 @pytest.fixture
 def bench(site: Site) -> Iterator[Bench]:
     site.routes.update({f"/{number}.png": png for number in range(5)})
-    lane, engine = Lane(capacity=3), Watching()
+    lane, engine = Scheduler(capacity=3), Watching()
     with loader() as images:
-        prefetch = Prefetch(images, lane, Loader(lambda: engine), most=2)
+        prefetch = Prefetch(images, lane, ModelLoader(lambda: engine), most=2)
         yield Bench(site, prefetch, lane, engine)
         prefetch.close()
     lane.close()

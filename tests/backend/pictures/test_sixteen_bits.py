@@ -8,8 +8,8 @@ from PIL import Image as Pillow
 
 from backend.pictures.decoding import decode
 from model.embedded import scenes
-from model.stretch import stretch_of
-from model.values import Image
+from model.grounding.stretch import stretch_of
+from model.types import Image
 from tests.backend.site import file_of
 
 DRAWN = scenes.draw(2_950_000, 96).image

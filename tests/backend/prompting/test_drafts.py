@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend import label_config
+from backend.labelstudio import label_config
 from backend.prompting import drafts
 from backend.prompting.drafts import Editor
-from model.values import Box, Point
+from model.types import Box, Point
 from tests.backend.configs import A, C, recorded
 from tests.backend.items import SIZE, box, point, text
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.geometry import extent, holds
-from model.values import Box, Hint, Point
+from model.types import Box, Hint, Point
 from tests.backend.configs import A
 from tests.backend.items import Item, box, point, read, refused
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from backend import label_config, label_index
+from backend.labelstudio import label_config, label_index
 from backend.prompting import drafts, prompts
-from backend.prompting.place import Place
 from backend.prompting.prompts import Request
 from backend.prompting.sessions import Sessions
+from backend.prompting.task_key import TaskKey
 from model.errors import BadQuery
-from model.values import Box, Clause, Hint
+from model.types import Box, Clause, Hint
 from tests.backend.configs import A, C, D, recorded
 from tests.backend.items import SIZE, asked, box, point, read, refused, text
 
@@ -232,7 +232,7 @@ def test_recorded_drafts_fill_the_gap(name: str, clauses: tuple[str, ...], point
     said = prompts.read(body["params"]["context"], config, SIZE)
     assert said is not None
     editor = drafts.read(body["tasks"][0], config, SIZE)
-    request, _ = Sessions().fuse(Place("s", body["project"], "1"), said, editor, SIZE)
+    request, _ = Sessions().fuse(TaskKey("s", body["project"], "1"), said, editor, SIZE)
     assert tuple(clause.text for clause in request.query.clauses) == clauses
     [hint] = request.query.hints
     assert len([point for point in hint.points if point.positive]) >= points

@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry, Counter
 from werkzeug.test import TestResponse
 
-from backend.app import close, create_app
 from backend.prompting.drafts import Editor
-from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts
 from backend.prompting.sessions import Sessions
-from backend.prompting.shelf import Shelf
+from backend.prompting.shared_sessions import SharedSessions
+from backend.prompting.task_key import TaskKey
+from backend.server.app import close, create_app
 from backend.store import database
-from backend.store import sessions as rows
+from backend.store import session_rows as rows
 from backend.store.database import Database
-from model.values import Clause, Mask, Query
+from model.types import Clause, Mask, Query
 from tests.backend import calls
 from tests.backend.annotator import Annotator
 from tests.backend.clients import SETTINGS
@@ -180,7 +180,7 @@ def test_a_picture_with_a_relative_address_is_found_where_another_replica_was_to
 
 def sessions(shared: Database, counts: CollectorRegistry | None = None) -> Sessions:
     failures = Counter("unshared", "Unshared", registry=counts or CollectorRegistry())
-    return Sessions(60, shelf=Shelf(shared.sparing(), 60, failures))
+    return Sessions(60, shelf=SharedSessions(shared.sparing(), 60, failures))
 
 
 def said(*items: Any) -> Prompts:
@@ -193,14 +193,14 @@ def click_at(*places: float) -> Prompts:
     return said(*(point(x, 50) for x in places))
 
 
-def points_of(known: Sessions, place: Place) -> int:
+def points_of(known: Sessions, place: TaskKey) -> int:
     """How many points an object has with one more that is not wanted."""
     request, _ = known.fuse(place, said(point(10, 10, label="Background")), Editor(), SIZE)
     return sum(len(hint.points) for hint in request.query.hints)
 
 
 def test_a_task_that_was_left_is_forgotten_by_every_replica(url: str) -> None:
-    opened, place = Database(url), Place("s", "1.1", "1")
+    opened, place = Database(url), TaskKey("s", "1.1", "1")
     one, other = sessions(opened), sessions(opened)
     one.fuse(place, click_at(50, 60), Editor(), SIZE)
     assert points_of(other, place) == 3
@@ -211,11 +211,12 @@ def test_a_task_that_was_left_is_forgotten_by_every_replica(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [Place("t", "1.1", "1"), Place("s", "1.2", "1"), Place("s", "1.1", "2"), Place("s", "1.1", "1", "new")]
+    "other",
+    [TaskKey("t", "1.1", "1"), TaskKey("s", "1.2", "1"), TaskKey("s", "1.1", "2"), TaskKey("s", "1.1", "1", "new")],
 )
-def test_tasks_do_not_mix(url: str, other: Place) -> None:
+def test_tasks_do_not_mix(url: str, other: TaskKey) -> None:
     opened = Database(url)
-    sessions(opened).fuse(Place("s", "1.1", "1"), click_at(50), Editor(), SIZE)
+    sessions(opened).fuse(TaskKey("s", "1.1", "1"), click_at(50), Editor(), SIZE)
     _, turn = sessions(opened).fuse(other, click_at(50), Editor(), SIZE)
     assert turn.session.turn == 1
     opened.close()
@@ -226,13 +227,13 @@ def test_prompts_at_one_moment_on_two_replicas_are_of_one_object(url: str) -> No
     opened, barrier = Database(url), threading.Barrier(2)
     replicas = [sessions(opened), sessions(opened)]
 
-    def fuse(replica: Sessions, place: Place) -> str:
+    def fuse(replica: Sessions, place: TaskKey) -> str:
         barrier.wait(60)
         return replica.fuse(place, click_at(50), Editor(), SIZE)[1].session.number
 
     with ThreadPoolExecutor(2) as pool:
         for task in range(12):
-            numbers = [pool.submit(fuse, each, Place("s", "1.1", f"race-{task}")) for each in replicas]
+            numbers = [pool.submit(fuse, each, TaskKey("s", "1.1", f"race-{task}")) for each in replicas]
             assert len({number.result(60) for number in numbers}) == 1
     opened.close()
 
@@ -242,13 +243,13 @@ def test_replicas_whose_clocks_differ_find_each_others_sessions(
     server: str, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
 ) -> None:
     """Sessions are kept for 20 s here, and one machine is far ahead of the other, or behind it."""
-    opened, place = Database(server), Place("s", "1.1", f"clock{ahead}")
+    opened, place = Database(server), TaskKey("s", "1.1", f"clock{ahead}")
     one, other = (
-        Sessions(20, shelf=Shelf(opened.sparing(), 20, Counter("unshared", "", registry=CollectorRegistry())))
+        Sessions(20, shelf=SharedSessions(opened.sparing(), 20, Counter("unshared", "", registry=CollectorRegistry())))
         for _ in range(2)
     )
     with monkeypatch.context() as patch:
-        patch.setattr("backend.store.clock.datetime", ahead_by(ahead))
+        patch.setattr("backend.store.connection.clock.datetime", ahead_by(ahead))
         one.fuse(place, said(box(5, 5, 10, 10)), Editor(), SIZE)
     request, turn = other.fuse(place, said(point(8, 8)), Editor(), SIZE)
     [hint] = request.query.hints
@@ -260,7 +261,7 @@ def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "REST", 0.0)
-    url, counts, place = postgres.make(), CollectorRegistry(), Place("s", "1.1", "1")
+    url, counts, place = postgres.make(), CollectorRegistry(), TaskKey("s", "1.1", "1")
     opened = Database(url, patience=0.5)
     one, other = sessions(opened, counts), sessions(opened)
     one.fuse(place, click_at(50, 60), Editor(), SIZE)
@@ -274,7 +275,7 @@ def test_while_the_database_is_away_a_replica_goes_on_with_what_it_knows(
 
 
 def test_a_task_that_another_replica_holds_for_too_long_is_answered_alone(server: str) -> None:
-    opened, counts, place = Database(server, patience=0.2), CollectorRegistry(), Place("s", "1.1", "held")
+    opened, counts, place = Database(server, patience=0.2), CollectorRegistry(), TaskKey("s", "1.1", "held")
     one = sessions(opened, counts)
     one.fuse(place, click_at(50), Editor(), SIZE)
     with opened.writing() as connection:
@@ -285,8 +286,8 @@ def test_a_task_that_another_replica_holds_for_too_long_is_answered_alone(server
 
 
 def test_a_database_that_dies_before_a_prompt_is_kept_stops_no_click(server: str) -> None:
-    opened, counts, place = Database(server), CollectorRegistry(), Place("s", "1.1", "dying")
-    shelf = Shelf(opened.sparing(), 60, Counter("unshared", "", registry=counts))
+    opened, counts, place = Database(server), CollectorRegistry(), TaskKey("s", "1.1", "dying")
+    shelf = SharedSessions(opened.sparing(), 60, Counter("unshared", "", registry=counts))
     known = Sessions(60, shelf=shelf)
     known.fuse(place, click_at(50), Editor(), SIZE)
     [session] = known._tasks[place]

@@ -7,9 +7,9 @@ from backend.prompting import session_codec
 from backend.prompting.fusion import Session
 from backend.prompting.marks import Mark
 from backend.prompting.prompts import Prompts
-from backend.prompting.refining import Found, Refined
+from backend.prompting.refining import Found, RefinedRegion
 from backend.prompting.texts import Text
-from model.values import Box, Clause, Hint, Point, Stroke
+from model.types import Box, Clause, Hint, Point, Stroke
 
 LOGITS = np.random.default_rng(5).normal(size=(96, 96)).astype(np.float32)
 TEXT = Text("t", "Dog: the brown dog \ud800", (Clause("the brown dog", label="Dog"), Clause("cat", name=True)))
@@ -27,7 +27,11 @@ SESSION = Session(
     ("region-1", "region-2"),
     (Found("region-1", LOGITS > 0, 1, LOGITS), Found("region-2", LOGITS > 1, 2, None)),
     {"p": "region-1"},
-    {"region-1": Refined(Hint((Point(1, 2),), Box(0, 0, 5, 5), (Stroke(((1, 2),)),), previous=LOGITS), LOGITS + 1)},
+    {
+        "region-1": RefinedRegion(
+            Hint((Point(1, 2),), Box(0, 0, 5, 5), (Stroke(((1, 2),)),), previous=LOGITS), LOGITS + 1
+        )
+    },
 )
 
 
@@ -48,6 +52,11 @@ def test_a_session_comes_back_to_the_last_bit() -> None:
     assert mine.hint == theirs.hint
     np.testing.assert_array_equal(mine.hint.previous, theirs.hint.previous)
     np.testing.assert_array_equal(mine.after, theirs.after)
+
+
+def test_values_keep_the_names_that_stored_sessions_have_for_them() -> None:
+    named = ("Prompts", "Text", "Clause", "Mark", "Point", "Box", "Stroke", "Hint", "Found", "Refined")
+    assert tuple(session_codec.KINDS) == named
 
 
 def test_a_session_that_was_not_answered_yet() -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.labelstudio.results import Region
 from backend.prompting.drafts import Editor
-from backend.prompting.place import Place
 from backend.prompting.prompts import Prompts
 from backend.prompting.sessions import MOST_OBJECTS, MOST_TASKS, Sessions
-from backend.regions import Region
-from model.values import Box, Clause, Point, Segment
+from backend.prompting.task_key import TaskKey
+from model.types import Box, Clause, Point, Segment
 from tests.backend import calls
 from tests.backend.annotator import Annotator
 from tests.backend.clients import SETTINGS, client_of
@@ -448,7 +448,7 @@ def clicks_at(*places: float) -> Prompts:
 
 def test_an_object_is_forgotten_after_a_while() -> None:
     now = [0.0]
-    sessions, place = Sessions(60, lambda: now[0]), Place("s", "1.1", "1")
+    sessions, place = Sessions(60, lambda: now[0]), TaskKey("s", "1.1", "1")
     negative = read_prompts(point(10, 10, label="Background"))
     assert negative is not None
     sessions.fuse(place, click_at(50), Editor(), SIZE)
@@ -464,7 +464,7 @@ def test_an_object_is_forgotten_after_a_while() -> None:
 
 
 def test_a_late_answer_to_an_earlier_request_changes_nothing() -> None:
-    sessions, place = Sessions(), Place("s", "1.1", "1")
+    sessions, place = Sessions(), TaskKey("s", "1.1", "1")
     one = sessions.fuse(place, click_at(50), Editor(), SIZE)
     two = sessions.fuse(place, clicks_at(50, 60), Editor(), SIZE)
     for logits, (request, turn) in ((2, two), (1, one)):
@@ -481,7 +481,7 @@ def test_many_threads_may_share_the_sessions() -> None:
 
     def work(number: int) -> int:
         for turn in range(20):
-            place = Place("s", "1.1", str(turn % 5))
+            place = TaskKey("s", "1.1", str(turn % 5))
             request, when = sessions.fuse(place, clicks_at(number, *range(30, 30 + turn)), Editor(), SIZE)
             sessions.remember(when, request, [])
             if turn % 10 == 9:
@@ -494,7 +494,7 @@ def test_many_threads_may_share_the_sessions() -> None:
 
 
 def test_a_picture_of_another_size_is_another_picture() -> None:
-    sessions, place = Sessions(), Place("s", "1.1", "1")
+    sessions, place = Sessions(), TaskKey("s", "1.1", "1")
     text = read_prompts({"id": "t", "from_name": "prompt", "value": {"text": ["a cat"]}})
     assert text is not None
     sessions.fuse(place, text, Editor(), SIZE)
@@ -505,14 +505,14 @@ def test_a_picture_of_another_size_is_another_picture() -> None:
 def test_sessions_are_bounded_in_number() -> None:
     sessions = Sessions()
     for number in range(2 * MOST_TASKS):
-        sessions.fuse(Place("s", "1.1", str(number)), click_at(50), Editor(), SIZE)
+        sessions.fuse(TaskKey("s", "1.1", str(number)), click_at(50), Editor(), SIZE)
     for number in range(2 * MOST_OBJECTS):
-        sessions.fuse(Place("s", "1.1", "many"), click_at(number), Editor(), SIZE)
+        sessions.fuse(TaskKey("s", "1.1", "many"), click_at(number), Editor(), SIZE)
     assert len(sessions) == MOST_TASKS - 1 + MOST_OBJECTS
 
 
 def test_a_task_that_was_left_is_forgotten() -> None:
-    sessions, place = Sessions(), Place("s", "1.1", "1")
+    sessions, place = Sessions(), TaskKey("s", "1.1", "1")
     sessions.fuse(place, click_at(50), Editor(), SIZE)
     sessions.end(place)
     sessions.end(place)

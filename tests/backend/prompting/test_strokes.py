@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import rle
+from backend.labelstudio import brush_rle
 from backend.prompting.strokes import MOST_CORNERS, middle_lines
-from model.values import Box, Hint, Mask, Point, Stroke
+from model.types import Box, Hint, Mask, Point, Stroke
 from tests.backend.configs import SCRIBBLE
 from tests.backend.items import SIZE, Item, box, read, refused
 
@@ -27,7 +27,7 @@ def painted(*corners: tuple[int, int], width: int = 15) -> Mask:
 
 
 def brush(mask: Mask, label: str = "Dog", **more: Any) -> Item:
-    value = {"format": "rle", "rle": rle.encode(mask), "brushlabels": [label]}
+    value = {"format": "rle", "rle": brush_rle.encode(mask), "brushlabels": [label]}
     return {"id": f"s-{label}", "from_name": "scribble", "type": "brushlabels", "value": value, **more}
 
 

@@ -11,12 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from backend.app import close, create_app
-from backend.loading import Engine
-from backend.naming import model_version
+from backend.inference.model_loader import EngineProtocol
+from backend.inference.model_version import model_version
+from backend.server.app import close, create_app
 from backend.settings import Settings
 from model.errors import Misconfigured, OutOfMemory
-from model.values import Answer, Clause, Image, Query
+from model.types import Answer, Clause, Image, Query
 from tests.backend import calls, picture_server
 from tests.backend.clients import SETTINGS, VERSION, client_of, masks, opened, results, status_text, version_of
 from tests.backend.colour_engine import COLOURS, ColourEngine, ready
@@ -81,7 +81,7 @@ def test_newer_servers_say_in_each_request_which_one_they_are() -> None:
 def test_ready_follows_the_loading_of_the_engine() -> None:
     go = threading.Event()
 
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         assert go.wait(60)
         return ColourEngine()
 
@@ -95,7 +95,7 @@ def test_ready_follows_the_loading_of_the_engine() -> None:
 
 
 def test_a_model_that_does_not_load_is_told_everywhere() -> None:
-    def load() -> Engine:
+    def load() -> EngineProtocol:
         raise Misconfigured("ANYWORD_BACKBONE: there is no folder /weights")
 
     client = opened(SETTINGS, load=load).test_client()

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from backend import label_config
-from backend.events import Events, capabilities
-from backend.predict_request import Ask
-from backend.predictions import event_of
-from model.values import Answer
+from backend.inference.predict import event_of
+from backend.inference.predict_request import PredictRequest
+from backend.labelstudio import label_config
+from backend.server.events import Events, capabilities
+from model.types import Answer
 from tests.backend import calls
 from tests.backend.clients import VERSION, client_of, masks, results, version_of
 from tests.backend.colour_engine import ColourEngine
@@ -67,7 +67,7 @@ def test_who_waits_for_an_event_is_told_of_each_task(event: str, caplog: pytest.
         prewarm=lambda task, _: told.append(("prewarm", task)),
         release=lambda task, _: told.append(("release", task)),
     )
-    ask = Ask(["one", "two"], {"event": event}, label_config.read(A), "")
+    ask = PredictRequest(["one", "two"], {"event": event}, label_config.read(A), "")
     assert [prediction["result"] for prediction in events.answer(ask)] == [[], []]
     assert told == ([] if event == "track" else [(event, "one"), (event, "two")])
     assert ("'track' is not known here" in caplog.text) == (event == "track")

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.process import ROOT, free_port, running
+from backend.server.child_process import ROOT, free_port, running
 from tests.backend import calls
 from tests.faults.waiting import until
 
 SLOW = """
 import os, socket, sys
-from backend import __main__, app
+from backend import __main__
+from backend.server import app
 from tests.backend.colour_engine import ColourEngine
 
 def load(_):  # until the test hangs up

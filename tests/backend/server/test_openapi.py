@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from backend import __version__
-from backend.openapi import description
 from backend.page.journal import Journal
+from backend.server.openapi import description
 from model.errors import Misconfigured
 from tests.backend import calls
 from tests.backend.clients import SETTINGS, client_of, opened

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from backend.openapi import description
-from backend.standin import MOST, RESTARTING, Line, StandIn, answer
-from tests.backend.test_openapi import validator
+from backend.server.openapi import description
+from backend.server.stand_in import MOST, RESTARTING, PortHandover, StandIn, answer
+from tests.backend.server.test_openapi import validator
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Office:
 @pytest.fixture
 def office() -> Iterator[Office]:
     before = set(threading.enumerate())
-    line, stand_in = Line(), StandIn()
+    line, stand_in = PortHandover(), StandIn()
     with socket.create_server(("127.0.0.1", 0)) as listener, line.worker.dup() as worker:
         listener.setblocking(False)
         stand_in.start(listener, line)
@@ -86,12 +86,12 @@ def test_it_goes_on_when_the_worker_dies_before_it_serves(office: Office) -> Non
     office.worker.close()
     assert requests.get(f"{office.url}/health", timeout=10).json()["status"] == "restarting"
     office.stand_in.stop()
-    office.stand_in.start(office.listener, Line())
+    office.stand_in.start(office.listener, PortHandover())
     assert requests.get(f"{office.url}/health", timeout=10).json()["status"] == "restarting"
 
 
 def test_a_worker_need_not_wait_for_one_that_has_stopped() -> None:
-    line = Line()
+    line = PortHandover()
     line.take_over()
     assert line.worker.fileno() == -1
 

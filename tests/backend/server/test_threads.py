@@ -1,4 +1,4 @@
-from backend.threads import TURNS, wait_briefly
+from backend.server.threads import TURNS, wait_briefly
 
 
 def test_threads_sleep_soon() -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from backend.corrections.values import Annotation, Correction, Offer
-from backend.store import facts
-from model.packed import Packed
+from backend.store import annotation_rows
+from backend.webhooks.corrections import Annotation, Correction, Offer
+from model.coco_rle import CocoRle
 
 PAGE = 100  # annotations that a sync takes at once
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -28,17 +28,17 @@ def annotation(id: int, updated: float, task: int = 1, said: str = "", masks: in
 
 def correction(region: str, counts: bytes = b"04") -> Correction:
     """A mask of 2 x 2 pixels."""
-    return Correction(region, "Star", Packed((2, 2), counts), "prediction-changed")
+    return Correction(region, "Star", CocoRle((2, 2), counts), "prediction-changed")
 
 
 def offer(region: str, version: str = "v1") -> Offer:
     """A region of 2 x 2 pixels that was offered."""
-    return Offer(region, "12", "Star", "glorp", Packed((2, 2), b"04"), version)
+    return Offer(region, "12", "Star", "glorp", CocoRle((2, 2), b"04"), version)
 
 
 def replace_all(connection: Connection, project: str, annotations: Iterable[Annotation], began: datetime) -> None:
     """Take what a sync that began then found in the whole project."""
     found = list(annotations)
     for start in range(0, len(found), PAGE):
-        facts.confirm(connection, project, found[start : start + PAGE], began)
-    facts.sweep(connection, project, began)
+        annotation_rows.confirm(connection, project, found[start : start + PAGE], began)
+    annotation_rows.sweep(connection, project, began)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.corrections.values import Annotation
-from backend.store import facts
+from backend.store import annotation_rows
+from backend.store.annotation_rows import Event
 from backend.store.database import Database
-from backend.store.facts import Event
+from backend.webhooks.corrections import Annotation
 from tests.backend.store.samples import PAGE, annotation, correction, moment, replace_all
 from tests.backend.store.worlds import News, deliver, worlds
 
@@ -23,7 +23,7 @@ NEW = (f"w{number}.1" for number in itertools.count(1))
 def live(database: Database, project: str) -> dict[int, str]:
     """The live annotations: what each says."""
     with database.reading() as connection:
-        return {found.id: found.texts[0] for found in facts.annotations(connection, project)}
+        return {found.id: found.texts[0] for found in annotation_rows.annotations(connection, project)}
 
 
 def test_an_annotation_comes_back_as_it_was(database: Database, project: str) -> None:
@@ -43,69 +43,69 @@ def test_an_annotation_comes_back_as_it_was(database: Database, project: str) ->
         complete=False,
     )
     with database.writing() as connection:
-        assert facts.keep(connection, project, told)
+        assert annotation_rows.keep(connection, project, told)
     with database.reading() as connection:
-        (found,) = facts.annotations(connection, project)
+        (found,) = annotation_rows.annotations(connection, project)
     assert found == told
     assert found.updated.tzinfo is UTC
 
 
 def test_text_that_no_database_stores_is_kept_without_it(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.keep(connection, project, Annotation(1, 1, "a\0b\ud800c", "u", moment(1), texts=("\0",)))
+        annotation_rows.keep(connection, project, Annotation(1, 1, "a\0b\ud800c", "u", moment(1), texts=("\0",)))
     with database.reading() as connection:
-        assert facts.annotations(connection, project)[0].picture == "a\ufffdb\ufffdc"
+        assert annotation_rows.annotations(connection, project)[0].picture == "a\ufffdb\ufffdc"
 
 
 def test_the_same_event_twice_changes_nothing(database: Database, project: str) -> None:
     with database.writing() as connection:
-        assert facts.keep(connection, project, annotation(1, 5, said="a"))
-        before = facts.basis(connection, project)
-        assert not facts.keep(connection, project, annotation(1, 5, said="a"))
-        assert facts.basis(connection, project) == before
+        assert annotation_rows.keep(connection, project, annotation(1, 5, said="a"))
+        before = annotation_rows.basis(connection, project)
+        assert not annotation_rows.keep(connection, project, annotation(1, 5, said="a"))
+        assert annotation_rows.basis(connection, project) == before
 
 
 def test_an_older_state_does_not_replace_a_newer_one(database: Database, project: str) -> None:
     with database.writing() as connection:
-        assert facts.keep(connection, project, annotation(1, 5, said="new", masks=1))
-        assert not facts.keep(connection, project, annotation(1, 4, said="old", masks=3))
-        assert facts.keep(connection, project, annotation(1, 6, said="newest", masks=2))
+        assert annotation_rows.keep(connection, project, annotation(1, 5, said="new", masks=1))
+        assert not annotation_rows.keep(connection, project, annotation(1, 4, said="old", masks=3))
+        assert annotation_rows.keep(connection, project, annotation(1, 6, said="newest", masks=2))
     with database.reading() as connection:
-        assert [len(found.corrections) for found in facts.annotations(connection, project)] == [2]
+        assert [len(found.corrections) for found in annotation_rows.annotations(connection, project)] == [2]
     assert live(database, project) == {1: "newest"}
 
 
 def test_a_deletion_before_the_creation_wins(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.forget(connection, project, [1], moment(9))
-        assert not facts.keep(connection, project, annotation(1, 5))
-        assert not facts.keep(connection, project, annotation(1, 15)), "Label Studio gives no id twice"
+        annotation_rows.forget(connection, project, [1], moment(9))
+        assert not annotation_rows.keep(connection, project, annotation(1, 5))
+        assert not annotation_rows.keep(connection, project, annotation(1, 15)), "Label Studio gives no id twice"
     assert live(database, project) == {}
 
 
 def test_a_task_takes_its_annotations_along_even_unknown_ones(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.keep(connection, project, annotation(1, 5, task=1))
-        facts.keep(connection, project, annotation(2, 5, task=2, said="other"))
-        facts.forget_tasks(connection, project, [1], moment(9))
-        assert not facts.keep(connection, project, annotation(3, 6, task=1))
+        annotation_rows.keep(connection, project, annotation(1, 5, task=1))
+        annotation_rows.keep(connection, project, annotation(2, 5, task=2, said="other"))
+        annotation_rows.forget_tasks(connection, project, [1], moment(9))
+        assert not annotation_rows.keep(connection, project, annotation(3, 6, task=1))
     assert live(database, project) == {2: "other"}
 
 
 def test_a_sync_brings_what_was_missed_and_drops_what_is_gone(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.keep(connection, project, annotation(1, 5, said="stale"))
-        facts.keep(connection, project, annotation(2, 5, said="gone"))
-        facts.keep(connection, project, annotation(3, 11, said="made meanwhile"))
+        annotation_rows.keep(connection, project, annotation(1, 5, said="stale"))
+        annotation_rows.keep(connection, project, annotation(2, 5, said="gone"))
+        annotation_rows.keep(connection, project, annotation(3, 11, said="made meanwhile"))
         found = [annotation(1, 6, said="fresh"), annotation(4, 2, said="missed")]
         replace_all(connection, project, found, moment(10))
-        assert not facts.keep(connection, project, annotation(2, 5, said="gone")), "its event came late"
+        assert not annotation_rows.keep(connection, project, annotation(2, 5, said="gone")), "its event came late"
     assert live(database, project) == {1: "fresh", 3: "made meanwhile", 4: "missed"}
 
 
 def test_a_sync_says_what_stands_even_where_the_time_of_saving_did_not_change(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.keep(connection, project, annotation(1, 5, said="a"))
+        annotation_rows.keep(connection, project, annotation(1, 5, said="a"))
         for said in ("b", "a", "c"):
             replace_all(connection, project, [annotation(1, 5, said=said)], moment(10 + ord(said)))
     assert live(database, project) == {1: "c"}
@@ -116,8 +116,8 @@ def test_only_a_sync_that_began_after_a_deletion_undoes_it(
     database: Database, project: str, began: float, there: bool
 ) -> None:
     with database.writing() as connection:
-        facts.forget(connection, project, [1], moment(9))
-        facts.forget_tasks(connection, project, [2], moment(9))
+        annotation_rows.forget(connection, project, [1], moment(9))
+        annotation_rows.forget_tasks(connection, project, [2], moment(9))
         found = [annotation(1, 5, task=1, said="a"), annotation(2, 5, task=2, said="b")]
         replace_all(connection, project, found, moment(began))
     assert live(database, project) == ({1: "a", 2: "b"} if there else {})
@@ -135,9 +135,9 @@ def test_a_sync_of_more_than_a_page_is_taken_as_a_whole(database: Database, proj
     with database.writing() as connection:
         replace_all(connection, project, many, moment(10))
         replace_all(connection, project, many[1:], moment(11))
-        assert facts.basis(connection, project).count == PAGE * 2
-        facts.forget(connection, project, range(2_000), moment(12))
-        assert facts.basis(connection, project).count == 0
+        assert annotation_rows.basis(connection, project).count == PAGE * 2
+        annotation_rows.forget(connection, project, range(2_000), moment(12))
+        assert annotation_rows.basis(connection, project).count == 0
 
 
 def test_labels_come_without_masks(database: Database, project: str) -> None:
@@ -145,8 +145,8 @@ def test_labels_come_without_masks(database: Database, project: str) -> None:
     masks = (*one.corrections, replace(one.corrections[0], region="another", label=None))
     with database.writing() as connection:
         for each in (replace(one, corrections=masks), none):
-            facts.keep(connection, project, each)
-        found = facts.labelled(connection, project)
+            annotation_rows.keep(connection, project, each)
+        found = annotation_rows.labelled(connection, project)
     assert [(each.id, each.corrections) for each, _ in found] == [(1, ()), (2, ())]
     assert [labels for _, labels in found] == [frozenset({"Star", None}), frozenset()]
 
@@ -154,14 +154,14 @@ def test_labels_come_without_masks(database: Database, project: str) -> None:
 def test_the_basis_changes_with_anything_that_is_live(database: Database, project: str) -> None:
     states = [annotation(2, 5), annotation(2, 6), annotation(2, 7, masks=2), annotation(2, 8, said="a")]
     with database.writing() as connection:
-        seen = [facts.basis(connection, project)]
+        seen = [annotation_rows.basis(connection, project)]
         for state in (annotation(1, 5), *states):
-            facts.keep(connection, project, state)
-            seen.append(facts.basis(connection, project))
+            annotation_rows.keep(connection, project, state)
+            seen.append(annotation_rows.basis(connection, project))
         assert len(set(seen)) == 6
         assert [basis.count for basis in seen] == [0, 1, 2, 2, 2, 2]
-        facts.forget(connection, project, [2], moment(9))
-        assert facts.basis(connection, project) == seen[1]
+        annotation_rows.forget(connection, project, [2], moment(9))
+        assert annotation_rows.basis(connection, project) == seen[1]
 
 
 def test_the_inbox_is_read_in_order_and_settled(url: str) -> None:
@@ -169,14 +169,14 @@ def test_the_inbox_is_read_in_order_and_settled(url: str) -> None:
     bodies = [b'{"action": 1}', b"\x00not json", b""]
     with database.writing() as connection:
         for body in bodies:
-            facts.record(connection, Event("1.5", "ANNOTATION_CREATED", body, moment(1)))
+            annotation_rows.record(connection, Event("1.5", "ANNOTATION_CREATED", body, moment(1)))
     with database.writing() as connection:
-        first, second = facts.pending(connection, 2)
+        first, second = annotation_rows.pending(connection, 2)
         assert [first.body, second.body] == bodies[:2]
         assert (first.project, first.action, first.received) == ("1.5", "ANNOTATION_CREATED", moment(1))
-        facts.settle(connection, [first.id, second.id])
-        facts.settle(connection, [])
-        assert [event.body for event in facts.pending(connection, 9)] == bodies[2:]
+        annotation_rows.settle(connection, [first.id, second.id])
+        annotation_rows.settle(connection, [])
+        assert [event.body for event in annotation_rows.pending(connection, 9)] == bodies[2:]
     database.close()
 
 
@@ -191,8 +191,8 @@ def test_no_order_and_no_repetition_of_news_makes_a_difference(
     with database.writing() as connection:
         deliver(connection, one, heard)
         deliver(connection, other, shuffled)
-        assert facts.annotations(connection, one) == facts.annotations(connection, other)
-        assert facts.basis(connection, one) == facts.basis(connection, other)
+        assert annotation_rows.annotations(connection, one) == annotation_rows.annotations(connection, other)
+        assert annotation_rows.basis(connection, one) == annotation_rows.basis(connection, other)
 
 
 @given(worlds(ends_with_a_sync=True), st.data())
@@ -205,4 +205,4 @@ def test_after_a_sync_the_facts_are_what_label_studio_has(
     project = next(NEW)
     with database.writing() as connection:
         deliver(connection, project, heard)
-        assert facts.annotations(connection, project) == news[-1].annotations
+        assert annotation_rows.annotations(connection, project) == news[-1].annotations

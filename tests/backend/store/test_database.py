@@ -11,15 +11,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from backend.corrections.values import Annotation, Correction, Offer
+from backend.store import annotation_rows, offers, schema
 from backend.store import database as database_module
-from backend.store import facts, offers, schema
 from backend.store.database import Database
 from backend.store.tables import annotations, metadata
+from backend.webhooks.corrections import Annotation, Correction, Offer
+from model.coco_rle import pack
 from model.embedded.scenes import HELD_OUT, Thing, draw
 from model.errors import Misconfigured, Unavailable
-from model.packed import pack
-from model.values import Mask
+from model.types import Mask
 from tests.backend.store.samples import annotation, moment, replace_all
 from tests.postgres import Postgres
 
@@ -41,11 +41,11 @@ def test_no_column_is_for_secrets() -> None:
 def test_what_was_stored_is_there_when_it_is_opened_again(url: str) -> None:
     first = Database(url)
     with first.writing() as connection:
-        facts.keep(connection, "1.5", annotation(1, 5))
+        annotation_rows.keep(connection, "1.5", annotation(1, 5))
     first.close()
     second = Database(url)
     with second.reading() as connection:
-        assert facts.annotations(connection, "1.5") == (annotation(1, 5),)
+        assert annotation_rows.annotations(connection, "1.5") == (annotation(1, 5),)
     second.close()
 
 
@@ -70,22 +70,22 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database, project: st
     with pytest.raises(RuntimeError, match="ours"):
         _fail_halfway(database, project)
     with database.reading() as connection:
-        assert facts.annotations(connection, project) == ()
+        assert annotation_rows.annotations(connection, project) == ()
 
 
 def _fail_halfway(database: Database, project: str) -> None:
     with database.writing() as connection:
-        facts.keep(connection, project, annotation(1, 5))
+        annotation_rows.keep(connection, project, annotation(1, 5))
         raise RuntimeError("ours")
 
 
 def test_a_reader_sees_one_moment(database: Database, project: str) -> None:
     with database.reading() as reader:
-        before = facts.basis(reader, project)
+        before = annotation_rows.basis(reader, project)
         with database.writing() as writer:
-            facts.keep(writer, project, annotation(1, 5))
-        assert facts.basis(reader, project) == before
-        assert facts.annotations(reader, project) == ()
+            annotation_rows.keep(writer, project, annotation(1, 5))
+        assert annotation_rows.basis(reader, project) == before
+        assert annotation_rows.annotations(reader, project) == ()
 
 
 def test_a_database_that_did_not_answer_is_left_alone_for_a_while(

@@ -16,9 +16,9 @@ from sqlalchemy.exc import OperationalError
 
 from backend.page.remedies import remedy
 from backend.problems import problem
-from backend.store import facts, revisions
+from backend.store import annotation_rows, revisions
+from backend.store.connection.failures import explained, is_away
 from backend.store.database import Database
-from backend.store.failures import explained, is_away
 from backend.store.revisions import Draft
 from model.errors import Misconfigured, Unavailable
 from tests.backend.store.samples import annotation
@@ -34,7 +34,7 @@ def opened(url: str) -> Iterator[Database]:
     """A database with one annotation and one revision."""
     database = Database(url, PATIENCE)
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(1, 5))
+        annotation_rows.keep(connection, KEY, annotation(1, 5))
         revisions.adopt(connection, KEY, Draft("first", {}, b"whole"), 0)
     yield database
     database.close()
@@ -42,13 +42,13 @@ def opened(url: str) -> Iterator[Database]:
 
 def learn(connection: Connection) -> None:
     """Facts, then a revision: all of it or nothing."""
-    facts.keep(connection, KEY, annotation(2, 6))
+    annotation_rows.keep(connection, KEY, annotation(2, 6))
     revisions.adopt(connection, KEY, LARGE, 1)
 
 
 def is_as_before(database: Database) -> bool:
     with database.reading() as connection:
-        known = [found.id for found in facts.annotations(connection, KEY)]
+        known = [found.id for found in annotation_rows.annotations(connection, KEY)]
         numbers = [one.number for one in revisions.history(connection, KEY)]
         return known == [1] and numbers == [1] and revisions.number_in_force(connection, KEY) == 1
 
@@ -120,7 +120,7 @@ def test_a_file_that_may_not_grow_stays_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="is full: make room"):
         _outgrow(database)
     with database.reading() as connection:
-        assert facts.annotations(connection, KEY) == ()
+        assert annotation_rows.annotations(connection, KEY) == ()
         assert revisions.history(connection, KEY) == ()
     database.close()
 
@@ -128,7 +128,7 @@ def test_a_file_that_may_not_grow_stays_as_it_was(tmp_path: Path) -> None:
 def _outgrow(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(text("PRAGMA max_page_count = 50"))
-        facts.keep(connection, KEY, annotation(2, 6))
+        annotation_rows.keep(connection, KEY, annotation(2, 6))
         revisions.adopt(connection, KEY, LARGE, 0)
 
 
@@ -145,12 +145,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_costs_one_transaction(disk: Path) -> None:
     database = Database(f"sqlite:///{disk}/anyword.db", PATIENCE)
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(1, 5))
+        annotation_rows.keep(connection, KEY, annotation(1, 5))
         revisions.adopt(connection, KEY, Draft("first", {}, b"whole"), 0)
     refused(database, "is full|disk is full")
     assert is_as_before(database)
     with database.writing() as connection:
-        assert facts.keep(connection, KEY, annotation(3, 7)), "what fits is stored"
+        assert annotation_rows.keep(connection, KEY, annotation(3, 7)), "what fits is stored"
     database.close()
 
 
@@ -171,7 +171,7 @@ def test_a_full_disk_of_the_server_costs_one_transaction(postgres: Postgres) -> 
     url = postgres.make()
     database = Database(url, PATIENCE)
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(1, 5))
+        annotation_rows.keep(connection, KEY, annotation(1, 5))
         revisions.adopt(connection, KEY, Draft("first", {}, b"whole"), 0)
         connection.execute(text(_FULL))
         connection.execute(text(_ON_LEARNING))
@@ -188,7 +188,7 @@ _ON_LEARNING = "CREATE TRIGGER full_disk AFTER INSERT ON anyword_revisions EXECU
 def test_a_connection_that_breaks_in_the_middle_costs_one_transaction(postgres: Postgres) -> None:
     database = Database(postgres.make(), PATIENCE)
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(1, 5))
+        annotation_rows.keep(connection, KEY, annotation(1, 5))
         revisions.adopt(connection, KEY, Draft("first", {}, b"whole"), 0)
     for halfway in (True, False):
         with pytest.raises(Unavailable, match="was lost: see whether its server runs"):
@@ -201,7 +201,7 @@ def test_a_connection_that_breaks_in_the_middle_costs_one_transaction(postgres: 
 def _broken(database: Database, postgres: Postgres, halfway: bool) -> None:
     """The server ends our connection: halfway through the statements, or before the last of them, the commit."""
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(2, 6))
+        annotation_rows.keep(connection, KEY, annotation(2, 6))
         if not halfway:
             revisions.adopt(connection, KEY, LARGE, 1)
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
@@ -215,7 +215,7 @@ def test_a_server_that_is_away_is_missed_and_found_again(postgres: Postgres) -> 
     url = postgres.make()
     database = Database(url, PATIENCE)
     with database.writing() as connection:
-        facts.keep(connection, KEY, annotation(1, 5))
+        annotation_rows.keep(connection, KEY, annotation(1, 5))
         revisions.adopt(connection, KEY, Draft("first", {}, b"whole"), 0)
     postgres.stop()
     refused(database, "was lost")

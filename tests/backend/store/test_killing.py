@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from backend.store import facts, revisions, runs
+from backend.store import annotation_rows, revisions, runs
 from backend.store.database import Database
 from tests.backend.store.writer import KEY, lessons
 
@@ -66,7 +66,7 @@ def _check(database: Database, promised: int) -> None:
         judged = runs.verdicts(connection, KEY)
         stepping = connection.scalars(text("SELECT run FROM anyword_steps")).all()
         current = runs.current(connection, KEY)
-        assert all(len(found.corrections) == 3 for found in facts.annotations(connection, KEY))
+        assert all(len(found.corrections) == 3 for found in annotation_rows.annotations(connection, KEY))
     assert in_force >= promised
     assert [one.number for one in known] == list(range(1, in_force + 1))
     assert all(one.lessons == lessons(one.number) and one.figures == {"own": one.number} for one in known)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from backend.store import facts, offers, projects, revisions, runs
+from backend.store import annotation_rows, offers, projects, revisions, runs
 from backend.store.database import Database
 from backend.store.projects import Project
 from backend.store.revisions import Draft
@@ -35,15 +35,15 @@ def test_projects_share_nothing(database: Database, project: str) -> None:
     one, other = project, f"{project}1"
     with database.writing() as connection:
         for key in (one, other):
-            facts.keep(connection, key, annotation(1, 5, task=1, said="a"))
+            annotation_rows.keep(connection, key, annotation(1, 5, task=1, said="a"))
             offers.offer(connection, key, [offer("r", version=key)])
             revisions.adopt(connection, key, Draft("first", {}, key.encode()), 0)
-            runs.claim(connection, key, facts.basis(connection, key), "me", 60)
+            runs.claim(connection, key, annotation_rows.basis(connection, key), "me", 60)
     with database.writing() as connection:
         before = _everything(connection, other)
-        facts.keep(connection, one, annotation(2, 6))
-        facts.forget(connection, one, [1], moment(9))
-        facts.forget_tasks(connection, one, [1], moment(9))
+        annotation_rows.keep(connection, one, annotation(2, 6))
+        annotation_rows.forget(connection, one, [1], moment(9))
+        annotation_rows.forget_tasks(connection, one, [1], moment(9))
         replace_all(connection, one, [], moment(99))
         offers.offer(connection, one, [offer("r", version="v2")])
         revisions.adopt(connection, one, Draft("second", {}, b""), 1)
@@ -51,12 +51,12 @@ def test_projects_share_nothing(database: Database, project: str) -> None:
         revisions.reset(connection, one)
     with database.writing() as connection:
         assert _everything(connection, other) == before
-        assert facts.keep(connection, other, annotation(2, 6))
+        assert annotation_rows.keep(connection, other, annotation(2, 6))
 
 
 def _everything(connection: Connection, key: str) -> tuple[object, ...]:
     return (
-        facts.annotations(connection, key),
+        annotation_rows.annotations(connection, key),
         offers.offers(connection, key, ["r"]),
         revisions.history(connection, key),
         revisions.in_force(connection, key),

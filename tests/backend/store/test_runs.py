@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from backend.store import revisions, runs
+from backend.store.annotation_rows import Basis
 from backend.store.database import Database
-from backend.store.facts import Basis
 from backend.store.revisions import Draft, StaleParent
-from backend.store.runs import LostLease, Run, Verdict
+from backend.store.runs import LostLease, Run, RunVerdict
 
 FIVE, SIX = Basis(5, "a" * 32), Basis(6, "b" * 32)
-NOTHING = Verdict(None, {"missing": 3}, "Too few corrections")
+NOTHING = RunVerdict(None, {"missing": 3}, "Too few corrections")
 
 
 def claimed(database: Database, project: str, basis: Basis, owner: str, seconds: float = 60) -> Run | None:
@@ -25,7 +25,7 @@ def taken(database: Database, project: str, basis: Basis, owner: str, seconds: f
     return run
 
 
-def finished(database: Database, run: Run, verdict: Verdict = NOTHING) -> None:
+def finished(database: Database, run: Run, verdict: RunVerdict = NOTHING) -> None:
     with database.writing() as connection:
         runs.finish(connection, run, verdict)
 
@@ -33,7 +33,7 @@ def finished(database: Database, run: Run, verdict: Verdict = NOTHING) -> None:
 def learned(database: Database, run: Run) -> None:
     with database.writing() as connection:
         number = revisions.number_in_force(connection, run.project) + 1
-        runs.finish(connection, run, Verdict(number, {}, "Better"))
+        runs.finish(connection, run, RunVerdict(number, {}, "Better"))
         assert revisions.adopt(connection, run.project, Draft("learned", {}, b""), run.parent) == number
 
 

@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
-from backend.store import sessions
+from backend.store import session_rows
 from backend.store.database import Database
-from backend.store.sessions import Key, Stamp
+from backend.store.session_rows import Key, Stamp
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -10,19 +10,19 @@ LONG_AGO = NOW - timedelta(days=1)
 
 def asked(database: Database, key: Key, turn: int, text: bytes = b"asked", when: datetime = NOW) -> None:
     with database.writing() as connection:
-        sessions.ask(connection, key, turn, text, when)
+        session_rows.ask(connection, key, turn, text, when)
 
 
 def answered(database: Database, key: Key, turn: int, text: bytes = b"answered") -> None:
     with database.writing() as connection:
-        sessions.answer(connection, key, turn, text)
+        session_rows.answer(connection, key, turn, text)
 
 
 def kept(database: Database, key: Key) -> tuple[object, ...]:
     with database.reading() as connection:
         return tuple(
             (each.turn, each.answered, each.asked, each.answer)
-            for each in sessions.get(connection, key.project, key.place, [key.number])
+            for each in session_rows.get(connection, key.project, key.place, [key.number])
         )
 
 
@@ -34,8 +34,8 @@ def test_what_was_asked_and_answered_is_there(database: Database, project: str) 
     asked(database, key, 2, b"more")
     assert kept(database, key) == ((2, 1, b"more", b"answered"),)
     with database.reading() as connection:
-        assert sessions.stamps(connection, project, "place", LONG_AGO) == {"one": Stamp(2, 1, over=False)}
-        assert sessions.stamps(connection, project, "elsewhere", LONG_AGO) == {}
+        assert session_rows.stamps(connection, project, "place", LONG_AGO) == {"one": Stamp(2, 1, over=False)}
+        assert session_rows.stamps(connection, project, "elsewhere", LONG_AGO) == {}
 
 
 def test_what_comes_late_changes_nothing(database: Database, project: str) -> None:
@@ -52,11 +52,11 @@ def test_sessions_of_a_task_that_was_left_are_over_for_everybody(database: Datab
     asked(database, left, 1)
     asked(database, other, 1)
     with database.writing() as connection:
-        sessions.end(connection, project, "place", NOW)
+        session_rows.end(connection, project, "place", NOW)
     answered(database, left, 1)
     assert (kept(database, left), len(kept(database, other))) == ((), 1)
     with database.reading() as connection:
-        assert sessions.stamps(connection, project, "place", LONG_AGO)["one"].over
+        assert session_rows.stamps(connection, project, "place", LONG_AGO)["one"].over
     asked(database, left, 2, b"again")
     assert kept(database, left) == ((2, 0, b"again", None),)
 
@@ -67,8 +67,8 @@ def test_what_was_not_used_for_long_is_neither_found_nor_kept(database: Database
     asked(database, new, 1, when=NOW)
     since = NOW - timedelta(minutes=15)
     with database.writing() as connection:
-        assert list(sessions.stamps(connection, project, "place", since)) == ["new"]
-        sessions.trim(connection, since)
+        assert list(session_rows.stamps(connection, project, "place", since)) == ["new"]
+        session_rows.trim(connection, since)
     assert (kept(database, old), len(kept(database, new))) == ((), 1)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from backend.corrections.values import Annotation
-from backend.store import facts
+from backend.store import annotation_rows
+from backend.webhooks.corrections import Annotation
 from tests.backend.store.samples import annotation, moment, replace_all
 
 State = dict[int, Annotation]
@@ -40,11 +40,11 @@ def deliver(connection: Connection, project: str, news: Iterable[News]) -> None:
     """Tell the facts what is new."""
     for one in news:
         if one.kind == "saved":
-            facts.keep(connection, project, one.annotations[0])
+            annotation_rows.keep(connection, project, one.annotations[0])
         elif one.kind == "deleted":
-            facts.forget(connection, project, one.ids, moment(one.at))
+            annotation_rows.forget(connection, project, one.ids, moment(one.at))
         elif one.kind == "task deleted":
-            facts.forget_tasks(connection, project, one.ids, moment(one.at))
+            annotation_rows.forget_tasks(connection, project, one.ids, moment(one.at))
         else:
             replace_all(connection, project, one.annotations, moment(one.at))
 

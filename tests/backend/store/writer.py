@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from backend.store import facts, revisions, runs
+from backend.store import annotation_rows, revisions, runs
 from backend.store.database import Database
 from backend.store.revisions import Draft
 from tests.backend.store.samples import annotation
@@ -28,14 +28,14 @@ def work(url: str) -> None:
     while True:
         with database.writing() as connection:
             parent = revisions.number_in_force(connection, KEY)
-            facts.keep(connection, KEY, annotation(1 + parent % 7, parent + 1, said=str(parent), masks=3))
-            run = runs.claim(connection, KEY, facts.basis(connection, KEY), str(os.getpid()), 0)
+            annotation_rows.keep(connection, KEY, annotation(1 + parent % 7, parent + 1, said=str(parent), masks=3))
+            run = runs.claim(connection, KEY, annotation_rows.basis(connection, KEY), str(os.getpid()), 0)
             assert run is not None
         with database.writing() as connection:
             runs.save(connection, run, "fold 1", bytes(10_000))
         with database.writing() as connection:
             number = revisions.adopt(connection, KEY, Draft("", {"own": parent + 1}, lessons(parent + 1)), run.parent)
-            runs.finish(connection, run, runs.Verdict(number, {}, "Better"))
+            runs.finish(connection, run, runs.RunVerdict(number, {}, "Better"))
         os.write(1, f"{number}\n".encode())
 
 

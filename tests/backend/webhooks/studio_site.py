@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
-from tests.backend.corrections.told import BRUSH, project
 from tests.backend.site import Answer, Seen, Site, serving
+from tests.backend.webhooks.told import BRUSH, project
 
 LEGACY = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "a secret of the server that is long enough"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from backend.corrections.clerk import Clerk
-from backend.corrections.recording import Recorder
-from backend.metrics import Metrics
-from backend.store import facts, projects
+from backend.observability.metrics import Metrics
+from backend.store import annotation_rows, projects
+from backend.store.annotation_rows import Event
 from backend.store.database import Database
-from backend.store.facts import Event
+from backend.webhooks.process import EventProcessor
+from backend.webhooks.receive import EventRecorder
 from model.errors import Unavailable
 from tests.backend.configs import recorded
-from tests.backend.corrections.told import (
+from tests.backend.webhooks.told import (
     BITMASK,
     KEY,
     annotation,
@@ -31,19 +31,19 @@ from tests.backend.corrections.told import (
     square,
     task,
 )
-from tests.backend.corrections.told import project as described
+from tests.backend.webhooks.told import project as described
 
 LATER = "2026-11-20T10:30:00Z"
 SKIPPED = {"result": None, "was_cancelled": True, "updated_at": LATER}
 
 
-def clerk(database: Database, counts: Metrics | None = None) -> Clerk:
-    return Clerk(database, counts or metrics(), lambda _: None)
+def clerk(database: Database, counts: Metrics | None = None) -> EventProcessor:
+    return EventProcessor(database, counts or metrics(), lambda _: None)
 
 
 def told(database: Database, *events: bytes) -> None:
     """Record events and have all of them read."""
-    taking, reading = Recorder(database, metrics(), lambda: None), clerk(database)
+    taking, reading = EventRecorder(database, metrics(), lambda: None), clerk(database)
     for one in events:
         taking.take(one)
     while reading.work_once():
@@ -168,15 +168,15 @@ def test_an_event_that_cannot_be_read_costs_that_event_alone(
     now = datetime.now(UTC)
     with database.writing() as connection:
         for body in (b"\x78broken", b"{}", b'{"project":{"title":"","label_config":"<View/>"}}'):
-            facts.record(connection, Event(KEY, "ANNOTATION_CREATED", body, now))
-    Recorder(database, counts, lambda: None).take(event())
+            annotation_rows.record(connection, Event(KEY, "ANNOTATION_CREATED", body, now))
+    EventRecorder(database, counts, lambda: None).take(event())
     reading = clerk(database, counts)
     while reading.work_once():
         pass
     assert [one.id for one in known(database)] == [5]
     assert counted(counts, "ANNOTATION_CREATED", "unreadable") == 3
     assert counted(counts, "ANNOTATION_CREATED", "read") == 1
-    messages = [record.getMessage() for record in caplog.records if record.name == "backend.corrections.clerk"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "backend.webhooks.process"]
     assert [message.split(" (")[0] for message in messages] == ["Event 1", "Event 2", "Event 3"]
     assert messages[2].endswith("Labeling config needs <Brush> or <Bitmask> on an <Image>")
 
@@ -201,9 +201,9 @@ def test_projects_share_nothing(database: Database) -> None:
 
 def test_start_training_is_told_after_what_came_before_it(database: Database) -> None:
     seen: list[tuple[str, int]] = []
-    reading = Clerk(database, metrics(), lambda key: seen.append((key, len(known(database)))))
+    reading = EventProcessor(database, metrics(), lambda key: seen.append((key, len(known(database)))))
     for one in (event(), event("START_TRAINING")):
-        Recorder(database, metrics(), lambda: None).take(one)
+        EventRecorder(database, metrics(), lambda: None).take(one)
     while reading.work_once():
         pass
     assert seen == [(KEY, 1)]
@@ -211,7 +211,7 @@ def test_start_training_is_told_after_what_came_before_it(database: Database) ->
 
 
 def test_an_event_stays_while_the_database_cannot_be_written(database: Database, tmp_path: Path) -> None:
-    Recorder(database, metrics(), lambda: None).take(event())
+    EventRecorder(database, metrics(), lambda: None).take(event())
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable):
@@ -225,8 +225,8 @@ def test_an_event_stays_while_the_database_cannot_be_written(database: Database,
 
 def test_the_thread_reads_what_was_left_over_and_what_comes(database: Database) -> None:
     heard = threading.Semaphore(0)
-    reading = Clerk(database, metrics(), lambda _: heard.release())
-    taking = Recorder(database, metrics(), reading.wake)
+    reading = EventProcessor(database, metrics(), lambda _: heard.release())
+    taking = EventRecorder(database, metrics(), reading.wake)
     taking.take(event("START_TRAINING"))
     reading.start()
     assert heard.acquire(timeout=60)
@@ -240,18 +240,18 @@ def test_the_thread_outlives_a_database_that_is_away(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = threading.Event()
-    reading = Clerk(database, metrics(), lambda _: heard.set())
-    Recorder(database, metrics(), lambda: None).take(event())
+    reading = EventProcessor(database, metrics(), lambda _: heard.set())
+    EventRecorder(database, metrics(), lambda: None).take(event())
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     waited = threading.Event()
-    logger = logging.getLogger("backend.corrections.clerk")
+    logger = logging.getLogger("backend.webhooks.process")
     monkeypatch.setattr(logger, "warning", lambda *_: waited.set())
     reading.start()
     assert waited.wait(60)
     lock.execute("ROLLBACK")
     lock.close()
-    Recorder(database, metrics(), reading.wake).take(event("START_TRAINING"))
+    EventRecorder(database, metrics(), reading.wake).take(event("START_TRAINING"))
     assert heard.wait(60)
     reading.close()
     assert len(known(database)) == 1

@@ -11,28 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from backend.corrections import bodies, recording
-from backend.corrections import spool as spool_module
-from backend.corrections.recording import Recorder
-from backend.corrections.spool import Spool
 from backend.store import projects
-from backend.store.clock import now
+from backend.store.annotation_rows import Event
+from backend.store.connection.clock import now
 from backend.store.database import Database
-from backend.store.facts import Event
+from backend.webhooks import body as body_module
+from backend.webhooks import receive
+from backend.webhooks import spool as spool_module
+from backend.webhooks.receive import EventRecorder
+from backend.webhooks.spool import Spool
 from model.errors import Unavailable
 from tests.backend.configs import recorded
-from tests.backend.corrections.told import (
-    KEY,
-    annotation,
-    brush,
-    counted,
-    event,
-    inbox,
-    metrics,
-    project,
-    square,
-    task,
-)
+from tests.backend.webhooks.told import KEY, annotation, brush, counted, event, inbox, metrics, project, square, task
 from tests.clocks import ahead_by
 from tests.postgres import Postgres
 
@@ -52,8 +42,8 @@ RECORDED = {
 }
 
 
-def recorder(database: Database) -> Recorder:
-    return Recorder(database, metrics(), lambda: None)
+def recorder(database: Database) -> EventRecorder:
+    return EventRecorder(database, metrics(), lambda: None)
 
 
 @pytest.mark.parametrize(("name", "outcome"), RECORDED.items())
@@ -86,8 +76,8 @@ def test_a_project_has_the_key_of_setup(database: Database) -> None:
 def test_tokens_and_passwords_of_the_project_are_stored_nowhere(database: Database, tmp_path: Path, raw: bytes) -> None:
     recorder(database).take(raw)
     for one in inbox(database):
-        assert set(bodies.unpacked(one.body).document) <= {"project", "annotations", "tasks", "ids"}
-        assert not any(word in json.dumps(bodies.unpacked(one.body).document).encode() for word in SECRET_WORDS)
+        assert set(body_module.unpacked(one.body).document) <= {"project", "annotations", "tasks", "ids"}
+        assert not any(word in json.dumps(body_module.unpacked(one.body).document).encode() for word in SECRET_WORDS)
     database.close()
     assert not any(word in file.read_bytes() for file in tmp_path.iterdir() for word in SECRET_WORDS)
 
@@ -95,7 +85,7 @@ def test_tokens_and_passwords_of_the_project_are_stored_nowhere(database: Databa
 def test_bulk_creation_takes_each_annotation_with_its_own_task(database: Database) -> None:
     entries = [annotation(7, task=2), annotation(8, task=1)]
     recorder(database).take(event("ANNOTATIONS_CREATED", annotation=entries, task=[task(1), task(2)]))
-    document = bodies.unpacked(inbox(database)[0].body).document
+    document = body_module.unpacked(inbox(database)[0].body).document
     assert [(entry["id"], entry["task"]) for entry in document["annotations"]] == [(7, 2), (8, 1)]
     assert document["tasks"] == {"1": {"image": "/data/1.png"}, "2": {"image": "/data/2.png"}}
 
@@ -103,16 +93,16 @@ def test_bulk_creation_takes_each_annotation_with_its_own_task(database: Databas
 def test_masks_come_back_as_they_came(database: Database) -> None:
     item = brush(square())
     recorder(database).take(event(annotation=annotation(5, item)))
-    body = bodies.unpacked(inbox(database)[0].body)
+    body = body_module.unpacked(inbox(database)[0].body)
     code = body.document["annotations"][0]["result"][0]["value"]["rle"]
-    assert bodies.numbers(code, body) == item["value"]["rle"]
+    assert body_module.numbers(code, body) == item["value"]["rle"]
 
 
 def test_large_bodies_are_kept_as_they_are(database: Database) -> None:
     numbers = [200] * 400_000
     recorder(database).take(event(annotation=annotation(5, {"value": {"rle": numbers}})))
-    body = bodies.unpacked(inbox(database)[0].body)
-    assert bodies.numbers(body.document["annotations"][0]["result"][0]["value"]["rle"], body) == numbers
+    body = body_module.unpacked(inbox(database)[0].body)
+    assert body_module.numbers(body.document["annotations"][0]["result"][0]["value"]["rle"], body) == numbers
 
 
 CODES = st.lists(st.integers(0, 255))
@@ -125,12 +115,12 @@ ITEMS = st.lists(st.fixed_dictionaries({"rle": CODES | OTHERS, "text": st.text()
 @given(ITEMS, st.booleans())
 def test_any_body_is_read_as_json_reads_it(items: list[dict[str, Any]], spaced: bool) -> None:
     raw = json.dumps({"items": items}, indent=1 if spaced else None).encode()
-    body = bodies.read(raw)
-    again = bodies.unpacked(body.packed())
+    body = body_module.read(raw)
+    again = body_module.unpacked(body.packed())
     assert again == body
 
     def whole(value: Any) -> Any:
-        return bodies.numbers(value, body) if isinstance(value, int) else value
+        return body_module.numbers(value, body) if isinstance(value, int) else value
 
     restored = [{**item, "rle": _nested(item["rle"], whole)} for item in body.document["items"]]
     assert restored == json.loads(raw)["items"]
@@ -174,7 +164,7 @@ def _nested(value: Any, whole: Any) -> Any:
 def test_what_is_no_event_is_refused_with_a_reason(database: Database, raw: bytes, message: str) -> None:
     counts = metrics()
     with pytest.raises(BadRequest, match=message):
-        Recorder(database, counts, lambda: None).take(raw)
+        EventRecorder(database, counts, lambda: None).take(raw)
     assert inbox(database) == ()
 
 
@@ -187,7 +177,7 @@ def test_ids_may_be_written_as_text(database: Database) -> None:
 @pytest.mark.parametrize("action", ["PROJECT_DELETED", "LABEL_LINK_CREATED", "whatever", ""])
 def test_unknown_actions_are_ignored(database: Database, action: str) -> None:
     counts = metrics()
-    assert Recorder(database, counts, lambda: None).take(event(action, project={"id": 1})).outcome == "ignored"
+    assert EventRecorder(database, counts, lambda: None).take(event(action, project={"id": 1})).outcome == "ignored"
     assert counted(counts, "other", "ignored") == 1
     assert inbox(database) == ()
 
@@ -207,7 +197,7 @@ def test_a_database_that_is_locked_refuses_soon_and_complains_once(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     counts = metrics()
-    taking = Recorder(database, counts, lambda: None)
+    taking = EventRecorder(database, counts, lambda: None)
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     for _ in range(3):
@@ -227,7 +217,7 @@ def test_a_replica_whose_clock_is_wrong_dates_events_by_the_databases(
     url = postgres.make()
     opened = Database(url)
     with monkeypatch.context() as patch:
-        patch.setattr(recording, "datetime", ahead_by(timedelta(hours=3)))
+        patch.setattr(receive, "datetime", ahead_by(timedelta(hours=3)))
         recorder(opened).take(event("ANNOTATIONS_DELETED", annotations=[{"id": 1}]))
     with opened.reading() as connection:
         moment = now(connection)
@@ -241,14 +231,14 @@ def test_an_event_that_waited_keeps_its_time(database: Database, tmp_path: Path)
     spool = Spool(tmp_path / "spool")
     earlier = datetime.now(UTC) - timedelta(minutes=30)
     spool.put(Event(KEY, "PROJECT_UPDATED", b"", earlier))
-    Recorder(database, metrics(), lambda: None, spool).catch_up()
+    EventRecorder(database, metrics(), lambda: None, spool).catch_up()
     [one] = inbox(database)
     assert abs(one.received - earlier) < timedelta(minutes=10)
 
 
 def test_a_file_that_was_deleted_takes_no_event_and_neither_does_the_spool(database: Database, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
-    taking = Recorder(database, metrics(), lambda: None, spool)
+    taking = EventRecorder(database, metrics(), lambda: None, spool)
     (tmp_path / "anyword.db").unlink()
     with pytest.raises(Unavailable, match="was deleted or replaced"):
         taking.take(event())
@@ -260,7 +250,7 @@ def test_a_full_spool_is_logged_beside_the_outage(
 ) -> None:
     monkeypatch.setattr(spool_module, "MOST_EVENTS", 1)
     counts = metrics()
-    taking = Recorder(database, counts, lambda: None, Spool(tmp_path / "spool"))
+    taking = EventRecorder(database, counts, lambda: None, Spool(tmp_path / "spool"))
     lock = sqlite3.connect(tmp_path / "anyword.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     assert taking.take(event()).outcome == "recorded"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.corrections import spool as spool_module
-from backend.corrections.spool import Spool
-from backend.corrections.spool_folder import folder_of, opened
-from backend.store.facts import Event
+from backend.store.annotation_rows import Event
+from backend.webhooks import spool as spool_module
+from backend.webhooks.spool import Spool
+from backend.webhooks.spool_folder import folder_of, opened
 from model.errors import Misconfigured, Unavailable
 
 

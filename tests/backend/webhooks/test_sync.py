@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from backend.__main__ import main
-from backend.corrections import studio as studio_module
-from backend.corrections.clerk import Clerk
-from backend.corrections.recording import Recorder
-from backend.corrections.studio import Studio
-from backend.corrections.sync import Report, sync, webhook_missing
+from backend.labelstudio import client as client_module
+from backend.labelstudio.client import LabelStudioClient
 from backend.store import projects
 from backend.store.database import Database
 from backend.store.projects import Project
+from backend.webhooks.process import EventProcessor
+from backend.webhooks.receive import EventRecorder
+from backend.webhooks.sync import SyncReport, sync, webhook_missing
+from model.coco_rle import unpack
 from model.errors import AnywordError, Misconfigured, Unavailable
-from model.packed import unpack
-from tests.backend.corrections.studio_site import LEGACY, FakeStudio, studio, token
-from tests.backend.corrections.told import KEY, annotation, brush, event, known, metrics, project, square, task
 from tests.backend.site import Answer, Seen, redirect, serving, status_only
+from tests.backend.webhooks.studio_site import LEGACY, FakeStudio, studio, token
+from tests.backend.webhooks.told import KEY, annotation, brush, event, known, metrics, project, square, task
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated")  # of the SDK: renewed tokens
 
@@ -36,13 +36,13 @@ def listed(number: int, *annotations: dict[str, Any], **more: Any) -> dict[str, 
     return {**task(number), "annotations": list(annotations), "predictions": [], **more}
 
 
-def synced(database: Database, fake: FakeStudio, key: str = LEGACY) -> Report:
-    return sync(database, Studio(fake.url, key), KEY)
+def synced(database: Database, fake: FakeStudio, key: str = LEGACY) -> SyncReport:
+    return sync(database, LabelStudioClient(fake.url, key), KEY)
 
 
 def refusal(database: Database, url: str, key: str = LEGACY) -> AnywordError:
     with pytest.raises(AnywordError) as refused:
-        sync(database, Studio(url, key), KEY)
+        sync(database, LabelStudioClient(url, key), KEY)
     assert LEGACY not in str(refused.value)
     return refused.value
 
@@ -65,7 +65,7 @@ def test_everything_in_the_project_is_read(database: Database, fake: FakeStudio)
 
 
 def test_many_tasks_come_in_pages(database: Database, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio_module, "PAGE", 2)
+    monkeypatch.setattr(client_module, "PAGE", 2)
     fake.tasks = [listed(number, annotation(number, task=number)) for number in (2, 3, 5, 8, 9)]
     assert synced(database, fake).annotations == 5
     assert [one.id for one in known(database)] == [2, 3, 5, 8, 9]
@@ -75,7 +75,7 @@ def test_many_tasks_come_in_pages(database: Database, fake: FakeStudio, monkeypa
 def test_a_task_that_is_deleted_meanwhile_hides_no_other(
     database: Database, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studio_module, "PAGE", 1)
+    monkeypatch.setattr(client_module, "PAGE", 1)
     fake.tasks = [listed(number, annotation(number, task=number)) for number in (1, 2, 3)]
     answer = fake.listed
 
@@ -100,7 +100,10 @@ def test_lost_events_are_repaired_and_late_ones_change_nothing(database: Databas
     newest = annotation(5, brush(square(30)), updated_at="2026-11-20T10:05:00Z")
     fake.tasks = [listed(1, newest)]
     synced(database, fake)
-    reading, taking = Clerk(database, metrics(), lambda _: None), Recorder(database, metrics(), lambda: None)
+    reading, taking = (
+        EventProcessor(database, metrics(), lambda _: None),
+        EventRecorder(database, metrics(), lambda: None),
+    )
     taking.take(event())
     assert reading.work_once()
     [found] = known(database)
@@ -119,7 +122,7 @@ def test_a_personal_access_token_is_exchanged(database: Database) -> None:
     with studio("/label-studio") as fake:
         fake.tasks = [listed(1, annotation(5))]
         refresh = token("refresh")
-        report = sync(database, Studio(f"{fake.url}/label-studio", refresh), KEY)
+        report = sync(database, LabelStudioClient(f"{fake.url}/label-studio", refresh), KEY)
     assert report.annotations == 1
     assert fake.refreshes == [refresh]
     assert {seen.authorization for seen in fake.site.seen} == {None, f"Bearer {fake.access}"}
@@ -187,7 +190,7 @@ def test_a_page_that_is_none_does_not_pass_for_an_empty_project(
 def test_without_an_address_or_a_key_nothing_is_asked() -> None:
     for url, key in (("", LEGACY), ("http://127.0.0.1:9", "")):
         with pytest.raises(Misconfigured, match="Set ANYWORD_LABEL_STUDIO_URL"):
-            Studio(url, key)
+            LabelStudioClient(url, key)
 
 
 def test_a_webhook_is_missed_once_annotations_came_to_light_without_events(

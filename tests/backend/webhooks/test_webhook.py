@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from backend.settings import Settings
 from tests.backend.clients import opened
 from tests.backend.colour_engine import ColourEngine
-from tests.backend.corrections.told import event
+from tests.backend.webhooks.told import event
 
 SECRET = "a/secret"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backend import bitmask, rle
-from backend.metrics import Metrics
-from backend.store import facts
+from backend.labelstudio import bitmask, brush_rle
+from backend.observability.metrics import Metrics
+from backend.store import annotation_rows
+from backend.store.annotation_rows import Event
 from backend.store.database import Database
-from backend.store.facts import Event
-from model.values import Mask
+from model.types import Mask
 from tests.backend.calls import BITMASK, BRUSH
 
 __all__ = ["BITMASK", "BRUSH"]
@@ -47,7 +47,7 @@ def square(left: int = 10, side: int = 20) -> Mask:
 
 def brush(mask: Mask, region: str = "r1", label: str = "Thing", **more: Any) -> dict[str, Any]:
     """A mask of the config `BRUSH`."""
-    value = {"format": "rle", "rle": rle.encode(mask), "brushlabels": [label]}
+    value = {"format": "rle", "rle": brush_rle.encode(mask), "brushlabels": [label]}
     return {**_head(region, "brushlabels"), "value": value, **more}
 
 
@@ -106,13 +106,13 @@ def event(action: str = "ANNOTATION_CREATED", **content: Any) -> bytes:
 
 def inbox(database: Database) -> tuple[Event, ...]:
     with database.reading() as connection:
-        return facts.pending(connection, 100)
+        return annotation_rows.pending(connection, 100)
 
 
 def known(database: Database, key: str = KEY) -> Any:
     """The annotations that are known of a project."""
     with database.reading() as connection:
-        return facts.annotations(connection, key)
+        return annotation_rows.annotations(connection, key)
 
 
 def _head(region: str, kind: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from model.load import device_named, quiet
+from model.loading import device_named, quiet
 from tests.benchmarks.full import geometries, inversion, iseg, sam, tasks
 from tests.benchmarks.full.measure import Rates, Setting, rates
 from tests.benchmarks.full.rows import Section, show

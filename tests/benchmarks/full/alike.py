@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from backend.samples import clear_scenes, name_of
 from model.engine import Engine
-from model.load import EnginePaths, load_engine
-from model.locating import locate
-from model.sight import Question
-from model.values import Clause, Image, Query
+from model.grounding.features import TextQuestion
+from model.grounding.localize import locate
+from model.loading import EnginePaths, load_engine
+from model.types import Clause, Image, Query
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full.baseline import Maps
 from tests.benchmarks.full.measure import Setting
@@ -55,7 +55,7 @@ def nearness(name: str, setting: Setting, maps: Sequence[Maps]) -> Iterator[Figu
 
 def _mask(engine: Engine, image: Image, text: str) -> NDArray[np.bool_]:
     (wording,) = engine.words(image, Query((Clause(text),)))
-    (located,) = locate(engine.sight, [Question(engine.see(image), wording)], lambda: None)
+    (located,) = locate(engine.sight, [TextQuestion(engine.see(image), wording)], lambda: None)
     return np.stack([each.scores for each in located]) > 0.5
 
 

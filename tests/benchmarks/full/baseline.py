@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.adapters.diffusers_backbone import NOISE_SEED, TIMESTEP, DiffusersBackbone
+from model.adapters.diffusers.backbone import NOISE_SEED, TIMESTEP, DiffusersBackbone
 from model.config import AttentionConfig, RefineConfig
-from model.wording import Wording
+from model.text.prompt_text import Wording
 from tests.benchmarks.full.written import as_written
 
 INNER = "transformer_blocks.0"

@@ -11,9 +11,9 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
+from model.adapters.diffusers.backbone import DiffusersBackbone
 from model.config import InversionConfig
-from model.inversion import LOSS_SCALE, Subject, draw
+from model.methods.segment_anyword.inversion import LOSS_SCALE, Subject, draw
 from tests.benchmarks.full.written import as_written
 
 CONFIG = InversionConfig(objective="denoising", batch=1, rate=0.01)

@@ -15,14 +15,14 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.alignment import tokens_of
-from model.clustering import Views, cluster
+from model.adapters.diffusers.backbone import DiffusersBackbone
 from model.config import EngineConfig
-from model.inversion import JUDGED_DRAWS, Subject, draw, draws, invert, put, slope
+from model.methods.invseg import Views, cluster
+from model.methods.segment_anyword.inversion import JUDGED_DRAWS, Subject, draw, draws, invert, put, slope
 from model.presets import under
-from model.values import Phrase, Word
-from model.wording import Sought
+from model.text.prompt_text import Sought
+from model.text.token_spans import tokens_of
+from model.types import Phrase, Word
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
 from tests.benchmarks.full.baseline_inversion import CONFIG, Textbook, rate, unfrozen

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.wording import Wording
+from model.text.prompt_text import Wording
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full.alike import equal, nearness
 from tests.benchmarks.full.half import emulated

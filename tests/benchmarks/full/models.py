@@ -17,12 +17,12 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, SamConfig, SamModel, SamVisionConfig, SwinConfig
 
-from backend.process import ROOT
-from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
-from model.adapters.mask2former import Mask2FormerProposer, load_pmp
-from model.adapters.sam import SamSegmenter, load_sam
-from model.adapters.text_query import PromptedConfig, PromptedMask2Former
-from model.load import WEIGHTS, quiet
+from backend.server.child_process import ROOT
+from model.adapters.diffusers.backbone import DiffusersBackbone, load_backbone
+from model.adapters.proposers.mask2former import Mask2FormerProposer, load_pmp
+from model.adapters.proposers.text_query import PromptedConfig, PromptedMask2Former
+from model.adapters.sam.segmenter import SamSegmenter, load_sam
+from model.loading import WEIGHTS, quiet
 
 FOLDER = ROOT / "out" / "full"
 SEED = 7

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from backend.samples import clear_scenes
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.adapters.sam import load_sam
-from model.adapters.spacy_parser import load_parser
-from model.cache import Cache
-from model.canvas import to_canvas
+from model.adapters.diffusers.backbone import DiffusersBackbone
+from model.adapters.sam.segmenter import load_sam
+from model.adapters.spacy.parser import load_parser
 from model.config import EngineConfig
 from model.engine import Engine
-from model.load import WEIGHTS
-from model.locating import locate
-from model.sight import Models, Question, Seen, Sight
-from model.values import Clause, Image, Query
-from model.wording import Wording
+from model.grounding.canvas import to_canvas
+from model.grounding.features import Features, Models, Seen, TextQuestion
+from model.grounding.localize import locate
+from model.loading import WEIGHTS
+from model.runtime.cache import Cache
+from model.text.prompt_text import Wording
+from model.types import Clause, Image, Query
 from tests.benchmarks.full import baseline, models
 from tests.benchmarks.full.measure import Measured, Setting, measured
 
@@ -98,9 +98,9 @@ def textbook(bench: Bench, wording: Wording) -> Pass:
     return Pass(latents, measured(lambda: baseline.locate(bench.backbone, latents.value, wording), device))
 
 
-def maps_of(sight: Sight, seen: Seen, wording: Wording) -> baseline.Maps:
+def maps_of(sight: Features, seen: Seen, wording: Wording) -> baseline.Maps:
     """Located as in the engine, with what was attended to on the way (it is in the cache by then)."""
-    asked = [Question(seen, wording)]
+    asked = [TextQuestion(seen, wording)]
     (located,), ((attention, _),) = locate(sight, asked, lambda: None), sight.attend(asked, lambda: None)
     scores = [each.scores for each in located]
     return baseline.Maps(attention.cross, attention.broad, np.stack(scores))

@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from transformers import SamModel
 from transformers.models.sam.modeling_sam import SamVisionAttention
 
-from model.adapters.sam import SamSegmenter, load_sam
-from model.adapters.sam_checkpoint import geometry, renamed
-from model.sight import halved
-from model.values import Candidates, Image, ImageEmbedding, MaskPrompt
+from model.adapters.sam.official_checkpoint import geometry, renamed
+from model.adapters.sam.segmenter import SamSegmenter, load_sam
+from model.grounding.features import halved
+from model.types import Candidates, Image, ImageEmbedding, MaskPrompt
 from tests.benchmarks.codec import timings
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full import models
 from tests.benchmarks.full.measure import Setting, measured, quickest
 from tests.benchmarks.full.rows import Row, Section
 from tests.benchmarks.full.written import PLAIN
-from tests.model.adapters.test_sam_parity import torchvision_stand_in
+from tests.model.adapters.sam.test_sam_parity import torchvision_stand_in
 
 CLICKS = 10
 BUDGET = 15.0  # milliseconds of a click on a graphics card

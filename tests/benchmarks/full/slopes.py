@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from model.locating import locate
-from model.sight import Question
+from model.grounding.features import TextQuestion
+from model.grounding.localize import locate
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.full.measure import busy, measured
 from tests.benchmarks.full.path import Bench, ours, textbook
@@ -37,7 +37,7 @@ def tasks(bench: Bench, floor: float) -> Iterator[Row | Figure]:
     seen = [bench.fresh().see(np.roll(bench.image, 16 * number, axis=1)) for number in range(counts[-1])]
 
     def located(count: int) -> None:
-        locate(bench.fresh().sight, [Question(each, wording) for each in seen[:count]], lambda: None)
+        locate(bench.fresh().sight, [TextQuestion(each, wording) for each in seen[:count]], lambda: None)
 
     for count in counts:
         spent[count] = measured(partial(located, count), device).seconds

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import torch
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.adapters.recorder import Recorder
+from model.adapters.diffusers.backbone import DiffusersBackbone
+from model.runtime.cuda_graphs import GraphRecorder
 
-PLAIN = Recorder(torch.device("cpu"))  # calls what it is given
+PLAIN = GraphRecorder(torch.device("cpu"))  # calls what it is given
 
 
 @contextmanager

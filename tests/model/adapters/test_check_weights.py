@@ -10,10 +10,10 @@ import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, SamModel
 
-from model.adapters.fitting import TEXT_ENCODER, Kind, fitted
+from model.adapters.check_weights import TEXT_ENCODER, ModelKind, fitted
 from model.adapters.weight_files import chosen, variant_of
 from model.errors import Misconfigured
-from model.load import WEIGHTS
+from model.loading import WEIGHTS
 from tests.model.adapters.edited import Edit, edited, linked, with_another_shape, with_others, without_some
 
 WORDS = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -52,7 +52,7 @@ KINDS = ("text", "unet", "vae", "sam")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_checkpoint_fits(saved: dict[str, tuple[Any, Path]], kind: str, device: str) -> None:
     made, folder = saved[kind]
-    assert {weight.device.type for weight in fitted(Kind(made), folder, device).parameters()} == {device}
+    assert {weight.device.type for weight in fitted(ModelKind(made), folder, device).parameters()} == {device}
 
 
 @pytest.mark.parametrize("where", [(kind, device) for kind in KINDS for device in PLACES], ids="-".join)
@@ -70,7 +70,7 @@ def test_weights_that_do_not_fit_are_refused(
     made, folder = saved[where[0]]
     edited(linked(folder, tmp_path / "edited"), edit)
     with pytest.raises(Misconfigured, match=f"{said}.*; copy or download"):
-        fitted(Kind(made), tmp_path / "edited", where[1])
+        fitted(ModelKind(made), tmp_path / "edited", where[1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +83,7 @@ def test_one_line_says_what_does_not_fit(
     transformers.utils.logging.disable_progress_bar()
     capfd.readouterr()
     with pytest.raises(Misconfigured) as refused:
-        fitted(Kind(made), tmp_path / "edited", "cpu")
+        fitted(ModelKind(made), tmp_path / "edited", "cpu")
     transformers.utils.logging.enable_progress_bar()
     assert "\n" not in str(refused.value)
     assert capfd.readouterr().err == ""
@@ -92,7 +92,7 @@ def test_one_line_says_what_does_not_fit(
 def test_the_libraries_speak_again_afterwards(saved: dict[str, tuple[Any, Path]]) -> None:
     before = [logging.getLogger(name).level for name in ("transformers", "diffusers")]
     made, folder = saved["text"]
-    fitted(Kind(made), folder, "cpu")
+    fitted(ModelKind(made), folder, "cpu")
     assert [logging.getLogger(name).level for name in ("transformers", "diffusers")] == before
 
 
@@ -106,14 +106,14 @@ def test_numbers_of_positions_that_older_text_encoders_stored_are_ignored(
         lambda weights: {f"text_model.{name}": weights[name] for name in weights} | old,
     )
     for device in PLACES:
-        fitted(Kind(made), tmp_path / "old", device)
+        fitted(ModelKind(made), tmp_path / "old", device)
 
 
 def test_a_text_encoder_may_lie_in_a_whole_clip(tmp_path: Path) -> None:
     CLIPModel(CLIPConfig(text_config=WORDS, vision_config=SIGHT, projection_dim=8)).save_pretrained(tmp_path)
     fitted(TEXT_ENCODER, tmp_path, "cpu")
     with pytest.raises(Misconfigured, match="unknown"):
-        fitted(Kind(CLIPTextModel), tmp_path, "cpu")
+        fitted(ModelKind(CLIPTextModel), tmp_path, "cpu")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(
     file.unlink()
     file.write_bytes(b"no weights" * 10)
     with pytest.raises(Misconfigured, match=r"^'.*cut' cannot be loaded \(.+\); copy or download"):
-        fitted(Kind(made), tmp_path / "cut", "cpu")
+        fitted(ModelKind(made), tmp_path / "cut", "cpu")
 
 
 # Variants
@@ -139,7 +139,7 @@ def test_half_precision_is_loaded_where_it_is_all_there_is(
     [file] = linked(folder, tmp_path / "half").glob("*.safetensors")
     edited(tmp_path / "half", lambda weights: {name: weights[name].half() for name in weights})
     file.rename(file.with_suffix(".fp16.safetensors"))
-    (loaded,) = {weight.dtype for weight in fitted(Kind(made), tmp_path / "half", "cpu").parameters()}
+    (loaded,) = {weight.dtype for weight in fitted(ModelKind(made), tmp_path / "half", "cpu").parameters()}
     assert loaded is torch.float32
 
 

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from model.adapters import hub
 from model.adapters.hub import located
 from model.errors import Misconfigured
-from model.load import EnginePaths, load_engine
+from model.loading import EnginePaths, load_engine
 from tests.backend.site import serving
 
 NAME = "nobody/nothing"

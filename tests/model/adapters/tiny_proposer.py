@@ -3,10 +3,10 @@
 import torch
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModel, SwinConfig
 
-from model.adapters.clip_naming import ClipNaming
-from model.adapters.mask2former import Mask2FormerProposer, TextEncoder
-from model.adapters.text_query import PromptedConfig, PromptedMask2Former
-from model.embedded import vocabulary
+from model.adapters.proposers.clip_naming import ClipNaming
+from model.adapters.proposers.mask2former import Mask2FormerProposer, TextEncoder
+from model.adapters.proposers.text_query import PromptedConfig, PromptedMask2Former
+from model.training.backbone import vocabulary
 
 TEXT_DIM = 16
 QUERIES = 7

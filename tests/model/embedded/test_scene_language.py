@@ -1,6 +1,6 @@
 import numpy as np
 
-from model.embedded.language import Style, absent_phrase, matches, phrase_of, prompt
+from model.embedded.scene_language import Style, absent_phrase, matches, phrase_of, prompt
 from model.embedded.scenes import Kind
 
 RED_RING = Kind("ring", "red", "striped", "big")

@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 
 from model.engine import Engine
-from model.evaluation.asking import Asking
-from model.evaluation.examples import Dataset, Example, Item, Target
-from model.evaluation.gallery import Case, chosen
+from model.evaluation.datasets.examples import Dataset, EvaluationExample, Item, Target
 from model.evaluation.harness import Output, evaluate
-from model.evaluation.html import uri
-from model.evaluation.panels import text_panels
-from model.values import Clause, Query
+from model.evaluation.report.gallery import Case, chosen
+from model.evaluation.report.html import uri
+from model.evaluation.report.panels import text_panels
+from model.evaluation.scenarios.ask_engine import Asking
+from model.types import Clause, Query
 
 PICTURE = np.full((64, 64, 3), 200, np.uint8)
 PICTURE[16:48, 16:48] = (200, 30, 30)
@@ -41,7 +41,9 @@ def test_a_picture_becomes_a_small_data_uri() -> None:
 
 def test_an_evaluation_leaves_figures_and_a_page_that_stands_alone(engine: Engine, tmp_path: Path) -> None:
     item = Item("the <red> square", (Target(SQUARE),), (SQUARE,))
-    clicks = Dataset("squares & more", ("a",), lambda key: Example(key, PICTURE, (item,), objects=(SQUARE,)), "a note")
+    clicks = Dataset(
+        "squares & more", ("a",), lambda key: EvaluationExample(key, PICTURE, (item,), objects=(SQUARE,)), "a note"
+    )
     evaluate(Asking(engine), clicks, Output(tmp_path, pictures=1))
     page = (tmp_path / "report.html").read_text()
     assert "squares &amp; more" in page

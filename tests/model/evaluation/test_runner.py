@@ -6,11 +6,11 @@ import pytest
 
 from model.engine import Engine
 from model.errors import Misconfigured
-from model.evaluation.asking import Asking, Meter
-from model.evaluation.examples import BACKGROUND, ClassMap, Dataset, Example, Item, Target
+from model.evaluation.datasets.examples import BACKGROUND, ClassMap, Dataset, EvaluationExample, Item, Target
 from model.evaluation.runner import RECORDS, run
-from model.semantic import Background
-from model.values import Clause, Hint, Point, Query
+from model.evaluation.scenarios.ask_engine import Asking, Meter
+from model.grounding.label_maps import Background
+from model.types import Clause, Hint, Point, Query
 
 PICTURE = np.full((64, 64, 3), 200, np.uint8)
 PICTURE[16:48, 16:48] = (200, 30, 30)
@@ -23,18 +23,18 @@ def forgetful(engine: Engine) -> Engine:
     return Engine(engine.models, engine.config)
 
 
-def dataset(load: Callable[[str], Example]) -> Dataset:
+def dataset(load: Callable[[str], EvaluationExample]) -> Dataset:
     return Dataset("squares", ("a", "b", "c"), load, "")
 
 
 def test_a_killed_run_goes_on_where_it_was(engine: Engine, tmp_path: Path) -> None:
     loaded: list[str] = []
 
-    def load(key: str) -> Example:
+    def load(key: str) -> EvaluationExample:
         loaded.append(key)
         if loaded == ["a", "b"]:
             raise KeyboardInterrupt
-        return Example(key, PICTURE, (ITEM,))
+        return EvaluationExample(key, PICTURE, (ITEM,))
 
     with pytest.raises(KeyboardInterrupt):
         run(Asking(engine), dataset(load), tmp_path)
@@ -48,7 +48,7 @@ def test_a_killed_run_goes_on_where_it_was(engine: Engine, tmp_path: Path) -> No
 
 
 def test_other_settings_need_another_folder(engine: Engine, tmp_path: Path) -> None:
-    empty = dataset(lambda key: Example(key, PICTURE))
+    empty = dataset(lambda key: EvaluationExample(key, PICTURE))
     run(Asking(engine), empty, tmp_path, limit=1)
     with pytest.raises(Misconfigured, match="another preset, config"):
         run(Asking(engine, "balanced"), empty, tmp_path, limit=1)
@@ -58,7 +58,7 @@ def test_other_settings_need_another_folder(engine: Engine, tmp_path: Path) -> N
 
 def test_everything_asked_of_a_picture_is_in_its_record(engine: Engine) -> None:
     labels = ClassMap((BACKGROUND, "red square"), SQUARE.astype(np.uint8))
-    example = Example("a", PICTURE, (ITEM,), labels, (SQUARE,))
+    example = EvaluationExample("a", PICTURE, (ITEM,), labels, (SQUARE,))
     record = Asking(forgetful(engine), paraphrases=True).everything(example)
     assert [(reply.text, reply.wording) for reply in record.replies] == [("the red square", 0), ("red square", 1)]
     assert {each.name for each in record.classes} >= {BACKGROUND, "red square"}
@@ -71,13 +71,13 @@ def test_everything_asked_of_a_picture_is_in_its_record(engine: Engine) -> None:
 
 def test_classes_can_be_labelled_by_maps(engine: Engine) -> None:
     labels = ClassMap((BACKGROUND, "red square"), SQUARE.astype(np.uint8))
-    record = Asking(engine, background=Background("power")).everything(Example("a", PICTURE, classes=labels))
+    record = Asking(engine, background=Background("power")).everything(EvaluationExample("a", PICTURE, classes=labels))
     assert sum(each.true for each in record.classes) == sum(each.found for each in record.classes) == SQUARE.size
 
 
 def test_a_text_that_the_engine_refuses_is_a_miss(engine: Engine) -> None:
     item = Item("of the", (Target(SQUARE),), (SQUARE,))
-    record = Asking(engine).everything(Example("a", PICTURE, (item,)))
+    record = Asking(engine).everything(EvaluationExample("a", PICTURE, (item,)))
     assert record.replies[0].areas[0].iou == 0
     assert len(record.refused) == 1
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.canvas import cell_centre, cell_of, lattice, line_cells, resize_maps, strongest, to_canvas
+from model.grounding.canvas import cell_centre, cell_of, lattice, line_cells, resize_maps, strongest, to_canvas
 from tests.model.memory import growth, measured
 
 SIDES = st.integers(1, 3000)

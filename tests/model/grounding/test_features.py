@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from model.alignment import pieces_of
-from model.canvas import to_canvas
 from model.config import overridden
 from model.embedded import scenes
 from model.engine import Engine
-from model.fingerprint import image_key
-from model.locating import locate
-from model.objects import propose
-from model.sight import Question, classes_of
-from model.stretch import stretched
-from model.values import Clause, Image, MaskPrompt, Query
+from model.grounding.canvas import to_canvas
+from model.grounding.features import TextQuestion, classes_of
+from model.grounding.localize import locate
+from model.grounding.stretch import stretched
+from model.masks.instances import propose
+from model.runtime.image_key import image_key
+from model.text.token_spans import pieces_of
+from model.types import Clause, Image, MaskPrompt, Query
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,9 @@ def test_models_see_a_dark_picture_stretched_and_its_key_and_pixels_stay(engine:
     canvas = to_canvas(bright, engine.models.backbone.canvas_size)
     assert torch.allclose(engine.sight.latents(seen), engine.models.backbone.encode(canvas), atol=1e-5)
     joined = Engine(engine.models, overridden(engine.config, {"proposals": {"join": True}})).sight
-    (located,) = locate(joined, [Question(seen, *engine.words(dark, Query((Clause("a red circle"),))))], lambda: None)
+    (located,) = locate(
+        joined, [TextQuestion(seen, *engine.words(dark, Query((Clause("a red circle"),))))], lambda: None
+    )
     offered = propose(joined, seen, located)
     assert proposer is not None
     assert offered is not None
@@ -85,7 +87,7 @@ def test_glances_read_the_cross_attention_of_each_text_and_are_kept(engine: Engi
     asked = Query(tuple(Clause(f"a {colour} circle") for colour in ("red", "green", "blue", "black", "white")))
     drawn = Engine(engine.models, overridden(engine.config, {"attention": {"draws": draws}}))
     seen = drawn.see(image)
-    questions = [Question(seen, wording) for wording in drawn.words(image, asked)]
+    questions = [TextQuestion(seen, wording) for wording in drawn.words(image, asked)]
     given: list[int] = []
     glances = drawn.sight.glances(questions, lambda: given.append(1))
     for question, levels in zip(questions, glances, strict=True):
@@ -102,7 +104,7 @@ def test_an_inversion_is_made_once_and_counts_its_steps(engine: Engine, image: I
     (wording,) = engine.words(image, Query((Clause("a red circle"),)))
     seen = inverting.see(image)
     for _ in range(2):
-        ((_, inverted),) = inverting.sight.attend([Question(seen, wording)], lambda: calls.append(1))
+        ((_, inverted),) = inverting.sight.attend([TextQuestion(seen, wording)], lambda: calls.append(1))
     assert (inverted.steps, len(calls)) == (2, 2 + 1)  # the pass that is read, too
 
 

@@ -10,7 +10,7 @@ from model.embedded import scenes
 from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import BadImage, BadQuery
-from model.semantic import Background, label, label_map
+from model.grounding.label_maps import Background, label, label_map
 
 THRESHOLD, POWER, CLASS = Background("threshold"), Background("power"), Background("class")
 

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model.embedded import scenes
-from model.stretch import MOST_GAIN, Stretch, narrow, stretch_of, stretched
-from model.values import Image
+from model.grounding.stretch import MOST_GAIN, Stretch, narrow, stretch_of, stretched
+from model.types import Image
 
 DRAWN = scenes.draw(2_950_000, 192).image
 GREY = np.repeat(DRAWN.mean(2, keepdims=True), 3, axis=2)

@@ -7,11 +7,11 @@ from itertools import count, islice
 import numpy as np
 from scipy import ndimage
 
+from model.coco_rle import pack
 from model.embedded import scenes
 from model.embedded.scenes import Scene
-from model.learning.examples import Curriculum, Example, Opinion
-from model.packed import pack
-from model.values import Mask
+from model.learning.dataset.learning_examples import Curriculum, LearningExample, Opinion
+from model.types import Mask
 
 FIRST = 2_000_000
 
@@ -55,11 +55,11 @@ def ellipses(scene: Scene) -> list[Mask]:
     return [np.asarray(((x - cx) / a) ** 2 + ((y - cy) / b) ** 2 < 1)]
 
 
-def example(scene: Scene, meant: Mapping[str, Meaning], phrase: str = "") -> Example:
+def example(scene: Scene, meant: Mapping[str, Meaning], phrase: str = "") -> LearningExample:
     """A scene as one annotator left it."""
     marks = [(label, mask) for label, meaning in meant.items() for mask in meaning(scene)]
     opinions = tuple(Opinion("anna", label, pack(mask), phrase) for label, mask in marks)
-    return Example(str(scene.seed), lambda: scene.image, opinions, {"anna": 1.0})
+    return LearningExample(str(scene.seed), lambda: scene.image, opinions, {"anna": 1.0})
 
 
 def curriculum(meant: Mapping[str, Meaning], wanted: int, phrase: str = "", side: int = 128) -> Curriculum:

@@ -1,9 +1,9 @@
 """What pictures teach about one label, on the embedded models. Scenes are the first that fit."""
 
 from model.engine import Engine
-from model.learning.content import NOTHING
 from model.learning.fitting import fit_known
-from model.learning.memory import Memory
+from model.learning.lesson_content import NOTHING
+from model.learning.replay import Memory
 from model.learning.search import Study
 from tests.model.learning.pictures import curriculum, shape
 

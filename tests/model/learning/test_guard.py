@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model.learning.guard import LEVEL, MARGIN, Judgement, folds, interval, judge
-from model.values import Mask
+from model.types import Mask
 
 Rng = np.random.Generator
 PROJECTS = 200

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import pytest
 
-from model.adapters.sam import SamSegmenter
+from model.adapters.sam.segmenter import SamSegmenter
 from model.engine import Engine
 from model.errors import BadImage
-from model.inversion import GiveWay
-from model.learning.examples import Curriculum
-from model.learning.learn import Verdict, learn
-from model.learning.objective import FitConfig
-from model.values import Candidates, Image, ImageEmbedding, MaskPrompt
+from model.learning.dataset.learning_examples import Curriculum
+from model.learning.embeddings.attention_loss import FitConfig
+from model.learning.learn import LearningVerdict, learn
+from model.methods.segment_anyword.inversion import GiveWay
+from model.types import Candidates, Image, ImageEmbedding, MaskPrompt
 from tests.model.learning.pictures import Kept, curriculum, ellipses, filled, shape
 
 
@@ -31,7 +31,7 @@ class Counting(SamSegmenter):
         return super().decode(embedding, prompts, give_way)
 
 
-def counted(engine: Engine, curriculum: Curriculum, saved: Kept) -> tuple[int, Verdict]:
+def counted(engine: Engine, curriculum: Curriculum, saved: Kept) -> tuple[int, LearningVerdict]:
     """Learn, and say how many prompts the segmenter was asked."""
     segmenter = engine.models.segmenter
     assert isinstance(segmenter, SamSegmenter)
@@ -54,11 +54,11 @@ def kept() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def verdict(engine: Engine, rings: Curriculum, kept: Kept) -> Verdict:
+def verdict(engine: Engine, rings: Curriculum, kept: Kept) -> LearningVerdict:
     return learn(engine, rings, kept, lambda: None)
 
 
-def test_a_habit_is_learned_as_a_setting(verdict: Verdict) -> None:
+def test_a_habit_is_learned_as_a_setting(verdict: LearningVerdict) -> None:
     assert verdict.adopted
     assert verdict.lessons["ring"].changes["finish"]["fill_holes"] is True
     assert "holes are filled" in verdict.figures["labels"]["ring"]["changes"]
@@ -68,12 +68,14 @@ def test_a_habit_is_learned_as_a_setting(verdict: Verdict) -> None:
     assert "ring" in verdict.reason
 
 
-def test_figures_are_json_with_at_most_four_pictures(verdict: Verdict) -> None:
+def test_figures_are_json_with_at_most_four_pictures(verdict: LearningVerdict) -> None:
     assert 0 < len(verdict.figures["pictures"]) <= 4
     assert len(json.dumps(verdict.figures)) < 200_000
 
 
-def test_a_finished_run_asks_no_model_again(engine: Engine, rings: Curriculum, kept: Kept, verdict: Verdict) -> None:
+def test_a_finished_run_asks_no_model_again(
+    engine: Engine, rings: Curriculum, kept: Kept, verdict: LearningVerdict
+) -> None:
     asked, again = counted(engine, rings, kept)
     assert asked == 0
     assert again.figures == verdict.figures

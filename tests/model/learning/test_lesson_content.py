@@ -1,8 +1,8 @@
 import numpy as np
 
 from model.config import EngineConfig
-from model.learning.content import NOTHING, changed, content_of, in_words, named, text_of
-from model.values import Lesson
+from model.learning.lesson_content import NOTHING, changed, content_of, in_words, named, text_of
+from model.types import Lesson
 
 CONFIG = EngineConfig()
 

@@ -1,8 +1,8 @@
+from model.coco_rle import CocoRle
 from model.engine import Engine
-from model.learning.asking import clauses_of, phrase_choices, readable
-from model.learning.examples import Curriculum, Example, Opinion
-from model.packed import Packed
-from model.values import Clause, Image, Lesson
+from model.learning.dataset.learning_examples import Curriculum, LearningExample, Opinion
+from model.learning.lesson_query import clauses_of, phrase_choices, readable
+from model.types import Clause, Image, Lesson
 
 
 def nowhere() -> Image:
@@ -11,8 +11,8 @@ def nowhere() -> Image:
 
 def accepted(*phrases: str) -> Curriculum:
     """A project whose label is "vehicle", with one mask from each phrase."""
-    opinions = [Opinion("anna", "vehicle", Packed((2, 2), b""), phrase) for phrase in phrases]
-    examples = [Example(str(number), nowhere, (each,), {"anna": 1.0}) for number, each in enumerate(opinions)]
+    opinions = [Opinion("anna", "vehicle", CocoRle((2, 2), b""), phrase) for phrase in phrases]
+    examples = [LearningExample(str(number), nowhere, (each,), {"anna": 1.0}) for number, each in enumerate(opinions)]
     return Curriculum(tuple(examples), {"vehicle": ("vehicle", "car")}, {}, "fast")
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from model import lessons
 from model.config import EngineConfig, overridden
 from model.embedded import scenes
 from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import Misconfigured
-from model.lessons import taught_words, with_taught
-from model.sight import Question
-from model.values import Answer, Clause, Lesson, Query
-from model.wording import Wording
+from model.grounding.features import TextQuestion
+from model.learning import overrides
+from model.learning.overrides import taught_words, with_taught
+from model.text.prompt_text import Wording
+from model.types import Answer, Clause, Lesson, Query
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_segment_anywords_inversion_starts_at_what_was_taught(engine: Engine, sc
     lesson = renamed(engine, "glorp", "ring")
     still = Engine(engine.models, overridden(engine.config, {"inversion": {"objective": "denoising", "steps": 0}}))
     wording = word_of(engine, "glorp", lesson)
-    (inverted,) = still.sight.invert([Question(still.see(scene.image), wording)], lambda: None)
+    (inverted,) = still.sight.invert([TextQuestion(still.see(scene.image), wording)], lambda: None)
     inputs = with_taught(engine.models.backbone, wording.tokens, taught_words(wording))
     assert torch.equal(inverted.embeddings, engine.models.backbone.embed(wording.tokens, inputs))
 
@@ -120,7 +120,7 @@ def test_factors_hold_for_their_own_phrase_in_a_joint_text(engine: Engine) -> No
     assert [each.lesson for each in wording.sought] == [None, louder]
     sight = replace(engine.sight, config=overridden(engine.config, {"attention": {"enhancement": 1.0}}))
     seen = sight.see(np.zeros((64, 64, 3), np.uint8))
-    (inverted,) = sight.invert([Question(seen, wording)], lambda: None)
+    (inverted,) = sight.invert([TextQuestion(seen, wording)], lambda: None)
     ratio = inverted.embeddings / engine.models.backbone.embed(wording.tokens)
     expected = torch.ones(len(ratio))
     expected[list(wording.sought[1].noun)] = 2.0
@@ -184,12 +184,12 @@ def test_a_label_decides_whether_its_objects_are_apart(engine: Engine) -> None:
 )
 def test_constants_that_a_lesson_cannot_change_are_refused(changes: dict[str, dict[str, int]], said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
-        lessons.under(EngineConfig(), Lesson("wrong", changes=changes))
+        overrides.under(EngineConfig(), Lesson("wrong", changes=changes))
 
 
 def test_other_constants_cost_no_new_look(engine: Engine, scene: Scene) -> None:
     sight, seen = engine.sight, engine.see(scene.image)
     lenient = Lesson("lenient", changes={"refine": {"tolerance": 0.5}, "prompting": {"threshold": 0.4}})
-    questions = [Question(seen, word_of(engine, "ring", each)) for each in (None, lenient)]
+    questions = [TextQuestion(seen, word_of(engine, "ring", each)) for each in (None, lenient)]
     looks = [attention for each in questions for attention, _ in sight.attend([each], lambda: None)]
     assert looks[0] is looks[1]

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.coco_rle import pack
 from model.engine import Engine
-from model.learning.content import NOTHING
-from model.learning.examples import Curriculum, Example, Opinion
+from model.learning.dataset.agreement import frame_of, score
+from model.learning.dataset.learning_examples import Curriculum, LearningExample, Opinion
 from model.learning.fitting import shown_in
-from model.learning.memory import SMALL, Memory
-from model.learning.scoring import frame_of, score
+from model.learning.lesson_content import NOTHING
+from model.learning.replay import SMALL, Memory
 from model.learning.search import Study
-from model.packed import pack
-from model.values import Image, Mask
+from model.types import Image, Mask
 from tests.model.learning.pictures import curriculum, shape
 
 
@@ -41,7 +41,7 @@ def test_masks_are_compared_in_the_frame_of_the_whole_picture(engine: Engine, si
     mask = np.zeros(size, np.bool_)
     mask[size[0] // 4 : -size[0] // 4, size[1] // 4 : size[1] // 2] = True
     image[mask] = (220, 40, 40)
-    example = Example("1", lambda: image, (Opinion("anna", "square", pack(mask)),), {"anna": 1.0})
+    example = LearningExample("1", lambda: image, (Opinion("anna", "square", pack(mask)),), {"anna": 1.0})
     project = Curriculum((example,), {"square": ("square",), "star": ("star",)}, {}, "fast")
     study = Study(Memory(engine, project, lambda: None), [example])
     found = study.memory.found(example, "square", NOTHING)
@@ -52,7 +52,7 @@ def test_masks_are_compared_in_the_frame_of_the_whole_picture(engine: Engine, si
         assert shown.wanted.shape == shown.others.shape == frame_of(size)
 
 
-def darker(example: Example) -> Example:
+def darker(example: LearningExample) -> LearningExample:
     image: Image = example.image() // 10
     return replace(example, image=lambda: image)
 

@@ -1,8 +1,8 @@
 import numpy as np
 
-from model.learning.content import content_of
-from model.learning.saving import Step, decoded, encoded, resumed
-from model.values import Lesson
+from model.learning.lesson_content import content_of
+from model.learning.saved_steps import Step, decoded, encoded, resumed
+from model.types import Lesson
 from tests.model.learning.pictures import Kept
 
 

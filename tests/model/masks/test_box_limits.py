@@ -5,12 +5,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.box_limits import NEARLY_WHOLE, NOTHING_INSIDE, clipped, inside, limits_of, remark_on, within
 from model.embedded import scenes
 from model.engine import Engine
-from model.evaluation.questions import around, click
+from model.evaluation.scenarios.questions import around, click
 from model.geometry import bounds, box_mask, grown, iou
-from model.values import Box, Hint, Point, Query, Stroke
+from model.masks.box_limits import NEARLY_WHOLE, NOTHING_INSIDE, clipped, inside, limits_of, remark_on, within
+from model.types import Box, Hint, Point, Query, Stroke
 
 SIZE = (100, 120)
 EVERYTHING = np.ones(SIZE, np.bool_)

@@ -16,15 +16,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.adapters.sam import SamSegmenter
-from model.cache import Cache
+from model.adapters.diffusers.backbone import DiffusersBackbone
+from model.adapters.sam.segmenter import SamSegmenter
 from model.config import overridden
 from model.engine import Engine
 from model.errors import OutOfMemory
-from model.frugal import FrugalBackbone, FrugalSegmenter
-from model.inversion import GiveWay
-from model.values import Answer, Attention, Box, Candidates, Clause, Hint, ImageEmbedding, MaskPrompt, Point, Query
+from model.methods.segment_anyword.inversion import GiveWay
+from model.runtime.cache import Cache
+from model.runtime.low_memory import FrugalBackbone, FrugalSegmenter
+from model.types import Answer, Attention, Box, Candidates, Clause, Hint, ImageEmbedding, MaskPrompt, Point, Query
 from tests.model.test_engine import lone, two_circles
 
 LABELS = (Clause("Heart", name=True), Clause("Circle", name=True))

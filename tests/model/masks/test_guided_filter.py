@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.boundary import snapped, surroundings
 from model.geometry import iou
-from model.stretch import stretch_of
-from model.values import Image, Mask
+from model.grounding.stretch import stretch_of
+from model.masks.guided_filter import snapped, surroundings
+from model.types import Image, Mask
 
 
 def disc(size: tuple[int, int], centre: tuple[int, int], radius: int) -> Mask:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model.config import FinishConfig
-from model.finishing import finished, grown, smoothed
-from model.values import Mask
+from model.masks.habits import finished, grown, smoothed
+from model.types import Mask
 
 
 def disc(radius: float, side: int = 120) -> Mask:

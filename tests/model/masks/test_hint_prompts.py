@@ -10,10 +10,10 @@ from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import BadQuery
 from model.geometry import iou
-from model.hints import check, hint_channels, hint_prompt, merged, points_along
-from model.refine import refine
-from model.values import Box, Hint, Mask, Point, Stroke
-from model.wording import Wording
+from model.masks.hint_prompts import check, hint_channels, hint_prompt, merged, points_along
+from model.methods.iseg import refine
+from model.text.prompt_text import Wording
+from model.types import Box, Hint, Mask, Point, Stroke
 
 SIZE = (100, 200)
 ACROSS = Stroke(((20, 50), (180, 50)))

@@ -5,20 +5,20 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from model.adapters.sam import SamSegmenter
-from model.clusters import plain_mask
+from model.adapters.sam.segmenter import SamSegmenter
 from model.config import overridden
 from model.embedded import scenes
 from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import BadQuery
-from model.evaluation.figures import union
+from model.evaluation.tables.quality_figures import union
 from model.geometry import iou
-from model.locating import Located, locate
-from model.objects import objects, prompts_for
-from model.prompting import blobs
-from model.sight import Question, Seen
-from model.values import Clause, Proposals, Query
+from model.grounding.features import Seen, TextQuestion
+from model.grounding.localize import Located, locate
+from model.masks.instances import objects, prompts_for
+from model.masks.mask_prompts import blobs
+from model.methods.segment_anyword.syntax_points import plain_mask
+from model.types import Clause, Proposals, Query
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def scene() -> Scene:
 
 def asked(engine: Engine, scene: Scene, text: str) -> Located:
     (wording,) = engine.words(scene.image, Query((Clause(text),)))
-    ((located, *_),) = locate(engine.sight, [Question(engine.see(scene.image), wording)], lambda: None)
+    ((located, *_),) = locate(engine.sight, [TextQuestion(engine.see(scene.image), wording)], lambda: None)
     return located
 
 
@@ -86,7 +86,7 @@ def shapes(engine: Engine, drawn: Scene) -> tuple[Seen, list[Located]]:
     """A picture and where each of five labels is on it."""
     clauses = tuple(Clause(name, name=True) for name in ("circle", "square", "star", "heart", "triangle"))
     seen = engine.see(drawn.image)
-    questions = [Question(seen, wording) for wording in engine.words(drawn.image, Query(clauses))]
+    questions = [TextQuestion(seen, wording) for wording in engine.words(drawn.image, Query(clauses))]
     return seen, [each for found in locate(engine.sight, questions, lambda: None) for each in found]
 
 

@@ -7,10 +7,10 @@ from model.embedded import scenes
 from model.embedded.scenes import Scene
 from model.engine import Engine
 from model.errors import BadQuery
-from model.evaluation.clicking import correction
-from model.evaluation.questions import click
+from model.evaluation.scenarios.questions import click
+from model.evaluation.scenarios.simulated_clicks import correction
 from model.geometry import iou
-from model.values import Box, Clause, Hint, Point, Query, Segment
+from model.types import Box, Clause, Hint, Point, Query, Segment
 
 
 def asked(engine: Engine, scene: Scene, hint: Hint) -> Segment:

@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import PromptingConfig
-from model.prompting import blob_prompts, blobs
+from model.masks.mask_prompts import blob_prompts, blobs
 
 SIZE = (100, 200)
 

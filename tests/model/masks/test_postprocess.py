@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.shaping import disobeyed, obeying
-from model.values import Point
+from model.masks.postprocess import disobeyed, obeying
+from model.types import Point
 
 coordinates = st.tuples(st.integers(0, 60), st.integers(0, 40), st.booleans())
 

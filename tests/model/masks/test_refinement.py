@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from model.correction import merged_into, obedient, refined
-from model.values import Candidates, Hint, Point
+from model.masks.refinement import merged_into, obedient, refined
+from model.types import Candidates, Hint, Point
 
 SIZE = (200, 200)  # of the picture; cells of the frame are ten pixels
 

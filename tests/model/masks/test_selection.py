@@ -4,8 +4,8 @@ import torch
 from numpy.typing import NDArray
 
 from model.geometry import iou
-from model.selection import Choice, agreement, best, distinct, exclusive, grained, placed, with_evidence
-from model.values import Candidates
+from model.masks.selection import Choice, agreement, best, distinct, exclusive, grained, placed, with_evidence
+from model.types import Candidates
 
 
 def square(side: int, rows: slice, columns: slice) -> NDArray[np.float32]:

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.tidy import tidy
-from model.values import Mask, Point
+from model.masks.specks import tidy
+from model.types import Mask, Point
 
 
 def square(size: int = 100) -> Mask:

@@ -6,7 +6,7 @@ from model.embedded import scenes
 from model.engine import Engine
 from model.errors import BadImage
 from model.geometry import iou
-from model.unsupervised import MergingConfig, joined, merge, parted, regions
+from model.methods.diffseg import MergingConfig, joined, merge, parted, regions
 
 
 def blocks(sizes: tuple[int, ...], leak: float = 0.01) -> torch.Tensor:

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.clustering import Views, apart, cluster, cluster_loss, entropy
 from model.config import EngineConfig, InversionConfig, overridden
-from model.divergence import symmetric_kl
 from model.embedded import scenes
 from model.engine import Engine
-from model.inversion import DIVERGED, Inverted
-from model.sight import classes_of
-from model.values import Clause, Query
+from model.grounding.features import classes_of
+from model.methods.invseg import Views, apart, cluster, cluster_loss, entropy
+from model.methods.segment_anyword.inversion import DIVERGED, Inverted
+from model.methods.symmetric_kl import symmetric_kl
+from model.types import Clause, Query
 
 HALVES = torch.cat([torch.eye(2)[:, :1].repeat(1, 8), torch.eye(2)[:, 1:].repeat(1, 8)], 1)  # (2, 16): left, right
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from model import refine as refining
 from model.config import RefineConfig
-from model.refine import entropy_reduced, normalised, refine, settle, spread
+from model.methods import iseg as refining
+from model.methods.iseg import entropy_reduced, normalised, refine, settle, spread
 from tests.model.memory import growth, measured
 
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model.config import ProposalConfig
-from model.proposals import OUTSIDE, Frame, about, best_ious, certainty, frame_of, joining, masks_at, recall
-from model.values import Candidates, Mask, Proposals
+from model.methods.pmp import OUTSIDE, Frame, about, best_ious, certainty, frame_of, joining, masks_at, recall
+from model.types import Candidates, Mask, Proposals
 
 CONFIG = ProposalConfig(join=True, least=0.3, most=2)
 FRAME = Frame((8, 8), (8, 6))

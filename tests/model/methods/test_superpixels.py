@@ -1,6 +1,6 @@
 import torch
 
-from model.superpixels import pooled
+from model.methods.superpixels import pooled
 
 
 def halves(noise: float) -> torch.Tensor:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.divergence import LEAST, symmetric_kl, symmetric_kl_between
+from model.methods.symmetric_kl import LEAST, symmetric_kl, symmetric_kl_between
 from tests.model.memory import growth, measured
 
 

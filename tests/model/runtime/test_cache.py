@@ -2,8 +2,8 @@ from functools import partial
 
 import torch
 
-from model.cache import Cache, size_of
-from model.values import Attention
+from model.runtime.cache import Cache, size_of
+from model.types import Attention
 
 
 class Source:

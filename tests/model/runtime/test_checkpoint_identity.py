@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model import identity as sampling
-from model.identity import SAMPLE, SAMPLES, WHOLE, identity
+from model.runtime import checkpoint_identity as sampling
+from model.runtime.checkpoint_identity import SAMPLE, SAMPLES, WHOLE, identity
 
 
 @pytest.fixture

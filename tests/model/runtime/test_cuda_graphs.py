@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from model.adapters.diffusers_backbone import load_backbone
-from model.adapters.recorder import KEPT, Recorder
-from model.cache import Cache
-from model.clustering import Views, cluster
+from model.adapters.diffusers.backbone import load_backbone
 from model.config import EngineConfig
-from model.inversion import Subject, invert
-from model.load import WEIGHTS
-from model.memory import give_back
+from model.loading import WEIGHTS
+from model.methods.invseg import Views, cluster
+from model.methods.segment_anyword.inversion import Subject, invert
 from model.presets import under
-from model.values import Phrase, Word
-from model.wording import Sought
+from model.runtime.cache import Cache
+from model.runtime.cuda_graphs import KEPT, GraphRecorder
+from model.runtime.memory_shortage import give_back
+from model.text.prompt_text import Sought
+from model.types import Phrase, Word
 from tests.model.adapters.graphs import stand_in
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -53,7 +53,7 @@ def test_on_a_cpu_a_function_is_simply_called() -> None:
         calls.append(len(given[0]))
         return product(*given)
 
-    recorder, given = Recorder(CPU), drawn(CPU, 5, 0)
+    recorder, given = GraphRecorder(CPU), drawn(CPU, 5, 0)
     answers = [recorder("product", noted, *given) for _ in range(2)]
     assert calls == [5, 5]
     assert all(torch.equal(*pair) for pair in zip(*answers, strict=True))
@@ -61,7 +61,7 @@ def test_on_a_cpu_a_function_is_simply_called() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 8, 15])
 def test_any_number_of_rows_is_answered_as_by_the_function(device: torch.device, rows: int) -> None:
-    recorder = Recorder(CUDA)
+    recorder = GraphRecorder(CUDA)
     for seed in range(3):
         given = drawn(device, rows, seed)
         for found, expected in zip(recorder("product", product, *given), product(*given), strict=True):
@@ -75,14 +75,14 @@ def test_a_shape_is_recorded_once(device: torch.device) -> None:
         calls.append(len(given[0]))
         return product(*given)
 
-    recorder = Recorder(CUDA)
+    recorder = GraphRecorder(CUDA)
     for rows in (3, 1, 2, 3):
         recorder("product", noted, *drawn(device, rows, rows))
     assert calls == [2, 2, 1, 1]  # once for the libraries to choose their kernels, once while recording
 
 
 def test_an_answer_stays_when_others_follow(device: torch.device) -> None:
-    recorder = Recorder(CUDA)
+    recorder = GraphRecorder(CUDA)
     first, _ = recorder("product", product, *drawn(device, 2, 0))
     for seed in range(1, 4):
         recorder("product", product, *drawn(device, 2, seed))
@@ -92,7 +92,7 @@ def test_an_answer_stays_when_others_follow(device: torch.device) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_gradients_are_the_function_s_own(device: torch.device, rows: int) -> None:
-    recorder = Recorder(CUDA)
+    recorder = GraphRecorder(CUDA)
     for seed in range(2):
         states, factors = drawn(device, rows, seed)
         found, expected = (states.clone().requires_grad_() for _ in range(2))
@@ -105,7 +105,7 @@ def test_gradients_are_the_function_s_own(device: torch.device, rows: int) -> No
 
 
 def test_a_way_back_is_right_after_others_have_worked_in_the_same_memory(device: torch.device) -> None:
-    recorder, wanted, found = Recorder(CUDA), [], []
+    recorder, wanted, found = GraphRecorder(CUDA), [], []
     pairs = [(states.requires_grad_(), factors) for states, factors in (drawn(device, 2, seed) for seed in range(3))]
     answers = [recorder("product", product, *pair)[0] for pair in pairs]
     recorder("other", lambda *given: (given[0].exp() @ given[1].mT,), *drawn(device, 2, 9))
@@ -118,7 +118,7 @@ def test_a_way_back_is_right_after_others_have_worked_in_the_same_memory(device:
 
 
 def test_recordings_that_were_not_used_for_long_are_given_up(device: torch.device) -> None:
-    recorder = Recorder(CUDA)
+    recorder = GraphRecorder(CUDA)
     for number in range(KEPT + 3):
         recorder(number, product, *drawn(device, 1, number))
     assert len(recorder._recordings) == KEPT
@@ -126,7 +126,7 @@ def test_recordings_that_were_not_used_for_long_are_given_up(device: torch.devic
 
 
 def test_recordings_are_given_back_where_memory_is_short_and_made_anew(device: torch.device) -> None:
-    recorder, given = Recorder(CUDA), drawn(device, 2, 0)
+    recorder, given = GraphRecorder(CUDA), drawn(device, 2, 0)
     states = given[0].requires_grad_()
     answer, _ = recorder("product", product, *given)
     give_back(MemoryError(), Cache(1))
@@ -147,7 +147,7 @@ def test_inversion_and_clustering_through_recordings_are_those_without(monkeypat
     views = [Views(latents * each, latents.flip(3) * each, tuple(words), text) for each in (1, 0.5, 0.2)]
     found = []
     for device in (CPU, CUDA):
-        backbone.recorder, backbone.text_recorder = Recorder(device), Recorder(device)
+        backbone.recorder, backbone.text_recorder = GraphRecorder(device), GraphRecorder(device)
         found.append([invert(backbone, subject, steps, lambda: None), *cluster(backbone, views, config, lambda: None)])
     starts = (backbone.embed(tokens, backbone.inputs(tokens)), *(text for _ in views))
     for start, plain, recorded in zip(starts, *found, strict=True):

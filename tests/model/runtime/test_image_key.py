@@ -2,8 +2,8 @@ import gc
 
 import numpy as np
 
-from model import fingerprint
-from model.fingerprint import freeze, image_key
+from model.runtime import image_key as image_key_module
+from model.runtime.image_key import freeze, image_key
 
 
 def test_a_key_tells_pictures_of_equal_bytes_and_other_shape_apart() -> None:
@@ -27,10 +27,10 @@ def test_a_frozen_picture_has_the_key_of_its_content_and_forgets_it_in_the_end()
     key = image_key(image)
     frozen = freeze(image)
     number = id(frozen)
-    assert (image_key(frozen), frozen.flags.writeable, fingerprint._keys[number]) == (key, False, key)
+    assert (image_key(frozen), frozen.flags.writeable, image_key_module._keys[number]) == (key, False, key)
     del frozen, image
     gc.collect()
-    assert number not in fingerprint._keys
+    assert number not in image_key_module._keys
 
 
 def test_freezing_a_view_leaves_its_owner_as_it_is() -> None:

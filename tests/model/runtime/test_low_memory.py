@@ -15,18 +15,18 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from model.adapters.diffusers_backbone import DiffusersBackbone
-from model.adapters.sam import SamSegmenter
+from model.adapters.diffusers.backbone import DiffusersBackbone
+from model.adapters.sam.segmenter import SamSegmenter
 from model.config import InversionConfig, overridden
 from model.engine import Engine
 from model.errors import BadQuery, OutOfMemory
-from model.frugal import FrugalBackbone
-from model.inversion import draw
-from model.memory import is_short
-from model.ports import Backbone
-from model.semantic import label
-from model.unsupervised import regions
-from model.values import Answer, Clause, Query
+from model.grounding.label_maps import label
+from model.methods.diffseg import regions
+from model.methods.segment_anyword.inversion import draw
+from model.protocols import Backbone
+from model.runtime.low_memory import FrugalBackbone
+from model.runtime.memory_shortage import is_short
+from model.types import Answer, Clause, Query
 from tests.model.memory import measured
 from tests.model.test_engine import lone, two_circles
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from model.errors import BadImage, Busy, Superseded
-from model.lane import Lane, Priority
+from model.runtime.scheduler import Priority, Scheduler
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane(capacity=3)
+def lane() -> Iterator[Scheduler]:
+    lane = Scheduler(capacity=3)
     yield lane
     lane.close()
 
@@ -20,7 +20,7 @@ def lane() -> Iterator[Lane]:
 class Blocker:
     """Occupies the lane until it is released."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Scheduler) -> None:
         self._started, self._go = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lane.run, args=(self._wait, Priority.INTERACTIVE))
         self._thread.start()
@@ -35,7 +35,7 @@ class Blocker:
         self._thread.join(60)
 
 
-def queued(lane: Lane, job: Callable[[], object], priority: Priority) -> threading.Thread:
+def queued(lane: Scheduler, job: Callable[[], object], priority: Priority) -> threading.Thread:
     """Send a job from a thread of its own and come back when it waits in the queue."""
     depth = lane.depth
     thread = threading.Thread(target=lane.run, args=(job, priority))
@@ -45,11 +45,11 @@ def queued(lane: Lane, job: Callable[[], object], priority: Priority) -> threadi
     return thread
 
 
-def test_returns_what_the_job_returns(lane: Lane) -> None:
+def test_returns_what_the_job_returns(lane: Scheduler) -> None:
     assert lane.run(lambda: 42, Priority.INTERACTIVE) == 42
 
 
-def test_an_error_travels_to_the_caller_and_the_next_job_runs(lane: Lane) -> None:
+def test_an_error_travels_to_the_caller_and_the_next_job_runs(lane: Scheduler) -> None:
     def fail() -> None:
         raise BadImage("no picture")
 
@@ -58,12 +58,12 @@ def test_an_error_travels_to_the_caller_and_the_next_job_runs(lane: Lane) -> Non
     assert lane.run(lambda: "next", Priority.INTERACTIVE) == "next"
 
 
-def test_all_jobs_run_in_one_thread(lane: Lane) -> None:
+def test_all_jobs_run_in_one_thread(lane: Scheduler) -> None:
     names = {lane.run(lambda: threading.current_thread().name, priority) for priority in Priority}
     assert names == {"lane"}
 
 
-def test_the_most_urgent_job_goes_first_and_equals_in_order_of_arrival(lane: Lane) -> None:
+def test_the_most_urgent_job_goes_first_and_equals_in_order_of_arrival(lane: Scheduler) -> None:
     blocker, order = Blocker(lane), list[str]()
     threads = [
         queued(lane, lambda: order.append("learning"), Priority.LEARNING),
@@ -76,7 +76,7 @@ def test_the_most_urgent_job_goes_first_and_equals_in_order_of_arrival(lane: Lan
     assert order == ["click", "batch", "learning"]
 
 
-def test_a_full_queue_is_busy_and_says_when_to_come_back(lane: Lane) -> None:
+def test_a_full_queue_is_busy_and_says_when_to_come_back(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     threads = [queued(lane, lambda: None, Priority.INTERACTIVE) for _ in range(3)]
     with pytest.raises(Busy, match="3 requests are waiting") as caught:
@@ -90,7 +90,7 @@ def test_a_full_queue_is_busy_and_says_when_to_come_back(lane: Lane) -> None:
 
 def test_closing_turns_waiting_jobs_away_and_ends_the_thread() -> None:
     before = set(threading.enumerate())
-    lane = Lane(capacity=3)
+    lane = Scheduler(capacity=3)
     blocker, refused = Blocker(lane), list[Busy]()
 
     def ask() -> None:
@@ -113,7 +113,7 @@ def test_closing_turns_waiting_jobs_away_and_ends_the_thread() -> None:
         lane.run(lambda: None, Priority.INTERACTIVE)
 
 
-def test_a_long_job_gives_way_to_a_more_urgent_one(lane: Lane) -> None:
+def test_a_long_job_gives_way_to_a_more_urgent_one(lane: Scheduler) -> None:
     done: list[str] = []
     asked, go = threading.Event(), threading.Event()
 
@@ -134,7 +134,7 @@ def test_a_long_job_gives_way_to_a_more_urgent_one(lane: Lane) -> None:
     assert done == ["click", "long", "batch"]
 
 
-def asking(lane: Lane, job: Callable[[], object], priority: Priority, key: str | None = None) -> Future[object]:
+def asking(lane: Scheduler, job: Callable[[], object], priority: Priority, key: str | None = None) -> Future[object]:
     """The outcome to be of a job that is sent from a thread of its own, and waits in the queue or runs by now."""
     outcome: Future[object] = Future()
     begun = threading.Event()
@@ -156,7 +156,7 @@ def asking(lane: Lane, job: Callable[[], object], priority: Priority, key: str |
     return outcome
 
 
-def test_a_newer_job_takes_the_place_of_a_waiting_one_with_its_key(lane: Lane) -> None:
+def test_a_newer_job_takes_the_place_of_a_waiting_one_with_its_key(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     older = asking(lane, lambda: "older", Priority.INTERACTIVE, "task 7")
     other = asking(lane, lambda: "other", Priority.INTERACTIVE, "task 8")
@@ -170,14 +170,14 @@ def test_a_newer_job_takes_the_place_of_a_waiting_one_with_its_key(lane: Lane) -
     assert (newer, other.result(60)) == (["newer"], "other")
 
 
-def test_jobs_without_a_key_do_not_supersede_each_other(lane: Lane) -> None:
+def test_jobs_without_a_key_do_not_supersede_each_other(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     outcomes = [asking(lane, lambda: "done", Priority.PREANNOTATION) for _ in range(2)]
     blocker.release()
     assert [outcome.result(60) for outcome in outcomes] == ["done", "done"]
 
 
-def test_a_full_queue_still_takes_a_newer_click(lane: Lane) -> None:
+def test_a_full_queue_still_takes_a_newer_click(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     older = [asking(lane, lambda: "older", Priority.INTERACTIVE, f"task {number}") for number in range(3)]
     newer: list[str] = []
@@ -191,7 +191,7 @@ def test_a_full_queue_still_takes_a_newer_click(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("newer", [Priority.INTERACTIVE, Priority.PATIENT])
-def test_a_long_job_stops_where_it_gives_way_to_a_newer_one_with_its_key(lane: Lane, newer: Priority) -> None:
+def test_a_long_job_stops_where_it_gives_way_to_a_newer_one_with_its_key(lane: Scheduler, newer: Priority) -> None:
     done: list[str] = []
     started, go = threading.Event(), threading.Event()
 
@@ -211,7 +211,7 @@ def test_a_long_job_stops_where_it_gives_way_to_a_newer_one_with_its_key(lane: L
     assert done == ["newer"]
 
 
-def test_a_prefetch_is_dropped_as_soon_as_anything_more_urgent_waits(lane: Lane) -> None:
+def test_a_prefetch_is_dropped_as_soon_as_anything_more_urgent_waits(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     with pytest.raises(Superseded):
         lane.run(lambda: None, Priority.PREFETCH)  # the lane is taken already
@@ -233,7 +233,7 @@ def test_a_prefetch_is_dropped_as_soon_as_anything_more_urgent_waits(lane: Lane)
         ahead.result(60)
 
 
-def test_learning_does_not_keep_a_prefetch_off(lane: Lane) -> None:
+def test_learning_does_not_keep_a_prefetch_off(lane: Scheduler) -> None:
     started, go, done = threading.Event(), threading.Event(), list[str]()
 
     def learn() -> None:
@@ -252,7 +252,7 @@ def test_learning_does_not_keep_a_prefetch_off(lane: Lane) -> None:
     assert done == ["prefetch", "learning"]
 
 
-def test_the_lane_says_when_it_is_not_idle(lane: Lane) -> None:
+def test_the_lane_says_when_it_is_not_idle(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     assert not lane.wait_idle(0)
     blocker.release()
@@ -260,7 +260,7 @@ def test_the_lane_says_when_it_is_not_idle(lane: Lane) -> None:
 
 
 def test_learning_that_waits_takes_nobody_s_place() -> None:
-    lane = Lane(capacity=1)
+    lane = Scheduler(capacity=1)
     blocker, done = Blocker(lane), threading.Event()
     learning = queued(lane, done.set, Priority.LEARNING)
     click = queued(lane, lambda: None, Priority.INTERACTIVE)
@@ -273,7 +273,7 @@ def test_learning_that_waits_takes_nobody_s_place() -> None:
     lane.close()
 
 
-def test_learning_gives_way_to_everything_else_and_says_nothing_of_how_long_they_take(lane: Lane) -> None:
+def test_learning_gives_way_to_everything_else_and_says_nothing_of_how_long_they_take(lane: Scheduler) -> None:
     begun, go = threading.Event(), threading.Event()
     done: list[Priority] = []
 
@@ -296,7 +296,7 @@ def test_learning_gives_way_to_everything_else_and_says_nothing_of_how_long_they
 
 @pytest.mark.parametrize("priority", [Priority.PREFETCH, Priority.LEARNING])
 def test_closing_ends_what_nobody_waits_for_where_it_gives_way(priority: Priority) -> None:
-    lane = Lane(capacity=3)
+    lane = Scheduler(capacity=3)
     begun, go, outcome = threading.Event(), threading.Event(), Future[str]()
 
     def work() -> None:
@@ -318,7 +318,7 @@ def test_closing_ends_what_nobody_waits_for_where_it_gives_way(priority: Priorit
     assert "stopping" in outcome.result(60)
 
 
-def test_a_job_that_still_waits_when_its_time_is_over_is_dropped(lane: Lane) -> None:
+def test_a_job_that_still_waits_when_its_time_is_over_is_dropped(lane: Scheduler) -> None:
     blocker = Blocker(lane)
     with pytest.raises(Busy, match="Others were served first for too long"):
         lane.run(lambda: 1, Priority.PREANNOTATION, until=time.monotonic() + 0.02)
@@ -327,7 +327,7 @@ def test_a_job_that_still_waits_when_its_time_is_over_is_dropped(lane: Lane) -> 
     assert lane.run(lambda: 2, Priority.PREANNOTATION, until=time.monotonic() + 60) == 2
 
 
-def test_a_job_whose_time_is_over_ends_at_its_next_step(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_whose_time_is_over_ends_at_its_next_step(lane: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     until, steps = time.monotonic() + 1000, 0
 
     def job() -> None:
@@ -335,7 +335,7 @@ def test_a_job_whose_time_is_over_ends_at_its_next_step(lane: Lane, monkeypatch:
         for _ in range(3):
             lane.give_way(Priority.PREANNOTATION)
             steps += 1
-        monkeypatch.setattr("model.lane.time", SimpleNamespace(monotonic=lambda: until + 1))
+        monkeypatch.setattr("model.runtime.scheduler.time", SimpleNamespace(monotonic=lambda: until + 1))
         lane.give_way(Priority.PREANNOTATION)
         steps += 1
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from model.errors import Busy
-from model.lane import Lane, Priority
-from tests.model.test_lane import asking
+from model.runtime.scheduler import Priority, Scheduler
+from tests.model.runtime.test_scheduler import asking
 
 
 class Clock:
@@ -25,13 +25,13 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("model.lane.time", clock)
+    monkeypatch.setattr("model.runtime.scheduler.time", clock)
     return clock
 
 
 @pytest.fixture
-def lane(clock: Clock) -> Iterator[Lane]:  # noqa: ARG001  (the clock is in place before the lane reads it)
-    lane = Lane(capacity=3, patience=300)
+def lane(clock: Clock) -> Iterator[Scheduler]:  # noqa: ARG001  (the clock is in place before the lane reads it)
+    lane = Scheduler(capacity=3, patience=300)
     yield lane
     lane.close()
 
@@ -39,7 +39,7 @@ def lane(clock: Clock) -> Iterator[Lane]:  # noqa: ARG001  (the clock is in plac
 class Hanging:
     """A job that holds the lane until it is let go, and gives way once on the way where it is told to."""
 
-    def __init__(self, lane: Lane, priority: Priority) -> None:
+    def __init__(self, lane: Scheduler, priority: Priority) -> None:
         self.lane, self.priority = lane, priority
         self.step, self.stepped, self.go = threading.Event(), threading.Event(), threading.Event()
         self.outcome = asking(lane, self.hang_in_a_driver, priority)
@@ -61,14 +61,14 @@ class Hanging:
         return self.outcome.result(60)
 
 
-def started(lane: Lane, priority: Priority = Priority.PREANNOTATION) -> Hanging:
+def started(lane: Scheduler, priority: Priority = Priority.PREANNOTATION) -> Hanging:
     job = Hanging(lane, priority)
     while lane.depth:
         pass
     return job
 
 
-def test_a_job_without_a_step_is_told_by_name_and_seconds(lane: Lane, clock: Clock) -> None:
+def test_a_job_without_a_step_is_told_by_name_and_seconds(lane: Scheduler, clock: Clock) -> None:
     job = started(lane)
     clock.now += 300
     assert lane.trouble == ""
@@ -79,7 +79,7 @@ def test_a_job_without_a_step_is_told_by_name_and_seconds(lane: Lane, clock: Clo
     assert lane.trouble == ""
 
 
-def test_nobody_comes_to_wait_behind_a_job_that_hangs(lane: Lane, clock: Clock) -> None:
+def test_nobody_comes_to_wait_behind_a_job_that_hangs(lane: Scheduler, clock: Clock) -> None:
     job = started(lane)
     clock.now += 301
     with pytest.raises(Busy, match="301 s without a step") as refused:
@@ -89,7 +89,7 @@ def test_nobody_comes_to_wait_behind_a_job_that_hangs(lane: Lane, clock: Clock) 
     assert lane.run(lambda: "next", Priority.INTERACTIVE) == "next"
 
 
-def test_who_waits_already_can_be_turned_away(lane: Lane) -> None:
+def test_who_waits_already_can_be_turned_away(lane: Scheduler) -> None:
     job = started(lane)
     waiting = asking(lane, lambda: "done", Priority.INTERACTIVE, "task 7")
     lane.turn_away("they hang")
@@ -99,7 +99,7 @@ def test_who_waits_already_can_be_turned_away(lane: Lane) -> None:
     assert lane.run(lambda: "again", Priority.INTERACTIVE, "task 7") == "again"
 
 
-def test_a_step_counts_as_progress_of_learning(lane: Lane, clock: Clock) -> None:
+def test_a_step_counts_as_progress_of_learning(lane: Scheduler, clock: Clock) -> None:
     job = started(lane, Priority.LEARNING)
     clock.now += 299
     job.take_a_step()
@@ -110,7 +110,9 @@ def test_a_step_counts_as_progress_of_learning(lane: Lane, clock: Clock) -> None
     job.come_back()
 
 
-def test_a_job_that_hangs_while_learning_gives_way_to_it_is_the_one_that_is_named(lane: Lane, clock: Clock) -> None:
+def test_a_job_that_hangs_while_learning_gives_way_to_it_is_the_one_that_is_named(
+    lane: Scheduler, clock: Clock
+) -> None:
     learning = started(lane, Priority.LEARNING)
     prompt = asking(lane, lambda: clock.now, Priority.INTERACTIVE)
     hanging = Hanging(lane, Priority.INTERACTIVE)
@@ -125,20 +127,20 @@ def test_a_job_that_hangs_while_learning_gives_way_to_it_is_the_one_that_is_name
     learning.come_back()
 
 
-def test_an_idle_lane_is_in_no_trouble_however_long(lane: Lane, clock: Clock) -> None:
+def test_an_idle_lane_is_in_no_trouble_however_long(lane: Scheduler, clock: Clock) -> None:
     clock.now += 100_000
     assert lane.trouble == ""
     assert lane.run(lambda: "done", Priority.INTERACTIVE) == "done"
 
 
-def test_a_job_that_exits_ends_neither_the_lane_nor_who_asked(lane: Lane) -> None:
+def test_a_job_that_exits_ends_neither_the_lane_nor_who_asked(lane: Scheduler) -> None:
     with pytest.raises(RuntimeError, match="a job ended with SystemExit"):
         lane.run(lambda: sys.exit(3), Priority.INTERACTIVE)
     assert lane.run(lambda: "next", Priority.INTERACTIVE) == "next"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_has_died_leaves_nobody_waiting(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_has_died_leaves_nobody_waiting(lane: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     job = started(lane)
     waiting = asking(lane, lambda: None, Priority.PREANNOTATION)
     monkeypatch.setattr(lane, "_next", dies)

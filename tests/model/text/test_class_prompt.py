@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from model.class_list import class_names, class_wording, joint_wordings
 from model.embedded.scenes import COLOURS, SHAPES
 from model.engine import Engine
 from model.errors import BadQuery
-from model.values import Clause, Query
-from model.wording import Wording
+from model.text.class_prompt import class_names, class_wording, joint_wordings
+from model.text.prompt_text import Wording
+from model.types import Clause, Query
 
 TEMPLATE = "a photograph of {} and other objects and background"
 

@@ -9,7 +9,7 @@ from model.embedded import scenes
 from model.engine import Engine
 from model.errors import BadQuery
 from model.text.normalize import clean, sentence, spoken
-from model.values import Clause, Query
+from model.types import Clause, Query
 
 KNOWN = {"blue", "circle", "youtube", "shirt", "phone", "red"}
 

@@ -2,8 +2,8 @@ import pytest
 
 from model.engine import Engine
 from model.errors import BadQuery
-from model.values import Clause
-from model.wording import Wording, word
+from model.text.prompt_text import Wording, word
+from model.types import Clause
 
 TEMPLATE = "a photograph of {} and other objects and background"
 

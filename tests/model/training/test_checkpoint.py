@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from model.embedded.checkpoint import Checkpoint
+from model.training.checkpoint import Checkpoint
 
 
 def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:

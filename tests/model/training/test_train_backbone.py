@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.embedded import train_autoencoder, train_backbone
-from model.embedded.kind_head import kinds_of_cells
-from model.embedded.scene_store import prepare
+from model.training import train_autoencoder, train_backbone
+from model.training.backbone.kind_head import kinds_of_cells
+from model.training.backbone.scene_store import prepare
 
 
 def test_every_course_gives_finite_losses_that_reach_words_and_pictures(tmp_path: Path) -> None:

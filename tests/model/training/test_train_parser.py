@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from model.adapters.spacy_parser import load_parser
-from model.embedded.train_parser import Training, train
+from model.adapters.spacy.parser import load_parser
+from model.training.train_parser import Training, train
 
 SENTENCE = """1\tThe\tthe\tDET\tDT\t_\t3\tdet\t_\t_
 2\tbrown\tbrown\tADJ\tJJ\t_\t3\tamod\t_\t_

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Picture
 
 from backend.pictures.decoding import decode
-from backend.pictures.file_format import unserved
+from backend.pictures.formats.file_format import unserved
 from model.errors import BadImage
 from tests.backend.site import PNG, file_of
 

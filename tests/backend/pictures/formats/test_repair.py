@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from backend.pictures.decoding import decode
-from backend.pictures.repair import LEFT_OUT
+from backend.pictures.formats.repair import LEFT_OUT
 from model.errors import BadImage
 from tests.backend.pictures.hostile import chunk, png_of
 from tests.backend.site import COLOUR, PNG, file_of

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from backend.pictures.addresses import kind_of, look_up, reach_of
+from backend.pictures.network.allowed_hosts import kind_of, look_up, reach_of
 from model.errors import Misconfigured
 
 KINDS = {

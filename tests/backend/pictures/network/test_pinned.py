@@ -11,8 +11,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from backend.pictures.addresses import Address, reach_of
-from backend.pictures.urls import origin
+from backend.pictures.network.allowed_hosts import Address, reach_of
+from backend.pictures.network.urls import origin
 from tests.backend.site import Site, load, loader, png, redirect, refusal, serving
 
 LOCAL = (ip_address("127.0.0.1"),)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.store.address import file_of, parsed, served
+from backend.store.connection.address import file_of, parsed, served
 from model.errors import Misconfigured
 
 

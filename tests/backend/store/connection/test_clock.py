@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from backend.learning.occasions import occasions
+from backend.learning.triggers import occasions
 from backend.store import revisions, runs
-from backend.store.clock import now as real_now
+from backend.store.annotation_rows import Basis
+from backend.store.connection.clock import now as real_now
 from backend.store.database import Database
-from backend.store.facts import Basis
 from backend.store.runs import LostLease
 from tests.backend.store.test_runs import FIVE, NOTHING, claimed, finished, learned, taken
 
@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     def now(connection: Connection) -> object:
         return true(connection) + clock.ahead
 
-    for module in ("backend.store.runs", "backend.learning.occasions"):
+    for module in ("backend.store.runs", "backend.learning.triggers"):
         monkeypatch.setattr(f"{module}.now", now)
     return clock
 

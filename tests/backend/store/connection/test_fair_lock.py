@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.store.connection.fair_lock import Turns
 from backend.store.database import Database
-from backend.store.turns import Turns
 from model.errors import Unavailable
 from tests.faults.waiting import until
 

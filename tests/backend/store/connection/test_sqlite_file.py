@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from backend.store import projects
+from backend.store.connection.sqlite_file import RESCUED, FileGone, one_server
 from backend.store.database import Database
 from backend.store.projects import Project
-from backend.store.sqlite_file import RESCUED, FileGone, one_server
 from model.errors import Misconfigured, Unavailable
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def delete(path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_file_that_was_put_back_is_used_again(tmp_path: Path) -> None:
 
 def test_a_second_server_on_one_file_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/own.db"
-    code = f"from backend.store.sqlite_file import one_server\nwith one_server({url!r}): print('mine')"
+    code = f"from backend.store.connection.sqlite_file import one_server\nwith one_server({url!r}): print('mine')"
     with one_server(url):
         second = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     third = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -9,8 +9,17 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
-from model.adapters import attention_tap
-from model.adapters.attention_tap import Tap, Tapped, attention_of, averaged, cross_of, layers_of, taken, taps_for
+from model.adapters.diffusers import attention_tap
+from model.adapters.diffusers.attention_tap import (
+    Tap,
+    Tapped,
+    attention_of,
+    averaged,
+    cross_of,
+    layers_of,
+    taken,
+    taps_for,
+)
 from model.errors import Misconfigured
 
 SIDE = 16  # cells; the real model has 64 at the same layout

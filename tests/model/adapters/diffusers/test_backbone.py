@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from model.adapters.attention_tap import layers_of
-from model.adapters.diffusers_backbone import DiffusersBackbone, load_backbone
+from model.adapters.diffusers.attention_tap import layers_of
+from model.adapters.diffusers.backbone import DiffusersBackbone, load_backbone
 from model.errors import Misconfigured
-from model.load import WEIGHTS
+from model.loading import WEIGHTS
 from tests.model.adapters.edited import Edit, edited, linked, with_others, without_some
 
 

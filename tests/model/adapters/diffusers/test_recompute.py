@@ -10,7 +10,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import FeedForward
 from torch.autograd.graph import saved_tensors_hooks
 
-from model.adapters.recompute import convolved, keep_little, recomputed
+from model.adapters.diffusers.recompute import convolved, keep_little, recomputed
 
 
 def slope(layer: FeedForward, again: bool) -> tuple[torch.Tensor, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from model.adapters.unrolled import convolved, pays
+from model.adapters.diffusers.unrolled_conv import convolved, pays
 
 MANY = 1024  # channels
 

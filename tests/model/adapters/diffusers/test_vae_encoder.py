@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
-from model.adapters.encoder import CELLS, CHANNELS, convolved, hasten, in_parts, normalised
+from model.adapters.diffusers.vae_encoder import CELLS, CHANNELS, convolved, hasten, in_parts, normalised
 
 
 def encoder(channels: int) -> AutoencoderKL:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.adapters import winograd
+from model.adapters.diffusers import winograd
 
 SIZES = st.integers(1, 40)
 

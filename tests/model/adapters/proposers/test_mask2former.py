@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.adapters.clip_naming import NOTHING, ClipNaming, load_clip
-from model.adapters.mask2former import Mask2FormerProposer, load_pmp
-from model.adapters.proposer import load_proposer
-from model.adapters.text_query import PromptedMask2Former
+from model.adapters.proposers.clip_naming import NOTHING, ClipNaming, load_clip
+from model.adapters.proposers.load_proposer import load_proposer
+from model.adapters.proposers.mask2former import Mask2FormerProposer, load_pmp
+from model.adapters.proposers.text_query import PromptedMask2Former
 from model.errors import Misconfigured
-from model.values import Image
+from model.types import Image
 from tests.model.adapters import tiny_proposer
 from tests.model.adapters.tiny_proposer import QUERIES
 

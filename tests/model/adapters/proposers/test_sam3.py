@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import Sam3Config, Sam3Model
 
-from model.adapters.proposer import load_proposer
-from model.adapters.sam3 import LEAST, Sam3Proposer
-from model.embedded import vocabulary
+from model.adapters.proposers.load_proposer import load_proposer
+from model.adapters.proposers.sam3 import LEAST, Sam3Proposer
 from model.errors import Misconfigured
-from model.values import Image
+from model.training.backbone import vocabulary
+from model.types import Image
 
 QUERIES = 5
 

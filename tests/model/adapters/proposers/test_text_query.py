@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Mask2FormerForUniversalSegmentation
 
-from model.adapters.text_query import PromptedMask2Former, Rounds, TextTokens, prompted
+from model.adapters.proposers.text_query import PromptedMask2Former, Rounds, TextTokens, prompted
 from tests.model.adapters.tiny_proposer import QUERIES, TEXT_DIM, mask2former
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from model.adapters.sam_attention import ByColumns, attend_lightly, by_heads
-from tests.model.adapters.test_sam import tiny_sam
+from model.adapters.sam.encoder_attention import ByColumns, attend_lightly, by_heads
+from tests.model.adapters.sam.test_segmenter import tiny_sam
 
 
 def test_heads_one_by_one_answer_as_all_at_once() -> None:

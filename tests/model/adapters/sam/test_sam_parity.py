@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image as Pictures
 
-from model.adapters.sam import SamSegmenter, load_sam
-from model.values import ImageEmbedding, MaskPrompt
+from model.adapters.sam.segmenter import SamSegmenter, load_sam
+from model.types import ImageEmbedding, MaskPrompt
 
 
 def resize(picture: Pictures.Image, size: tuple[int, int]) -> Pictures.Image:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image as Pictures
 from transformers import SamConfig, SamImageProcessorPil, SamModel, SamVisionConfig
 
-from model.adapters.recorder import Recorder
-from model.adapters.sam import SamSegmenter, Square, by_cells, load_sam
+from model.adapters.sam.segmenter import SamSegmenter, Square, by_cells, load_sam
 from model.errors import BadQuery, Misconfigured
-from model.values import Image, ImageEmbedding, MaskPrompt
+from model.runtime.cuda_graphs import GraphRecorder
+from model.types import Image, ImageEmbedding, MaskPrompt
 
 SQUARE = Square(256, 128)
 sides = st.integers(1, 5000)
@@ -42,7 +42,7 @@ def tiny_sam() -> SamModel:
 
 @pytest.fixture(scope="module")
 def segmenter() -> SamSegmenter:
-    return SamSegmenter("tiny", tiny_sam(), Recorder(torch.device("cpu")))
+    return SamSegmenter("tiny", tiny_sam(), GraphRecorder(torch.device("cpu")))
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image:
@@ -173,7 +173,10 @@ def test_how_many_prompts_share_a_call_follows_from_the_embedding(
     with torch.device("meta"):
         vision = SamVisionConfig(image_size=side, patch_size=patch, output_channels=channels, **narrow)
         model = SamModel(SamConfig(vision_config=vision.to_dict(), mask_decoder_config={"mlp_dim": 16}))
-    assert SamSegmenter("any", model.to_empty(device=device), Recorder(torch.device("cpu"))).prompts_at_once == expected
+    assert (
+        SamSegmenter("any", model.to_empty(device=device), GraphRecorder(torch.device("cpu"))).prompts_at_once
+        == expected
+    )
 
 
 def test_the_order_in_memory_changes_no_number(segmenter: SamSegmenter) -> None:

@@ -6,8 +6,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from model.adapters.spacy_syntax import phrases_of
-from model.values import Phrase
+from model.adapters.spacy.noun_phrases import phrases_of
+from model.types import Phrase
 
 NLP = spacy.blank("en")
 

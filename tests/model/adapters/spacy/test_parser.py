@@ -10,11 +10,11 @@ import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.adapters.spacy_parser import SpacyParser, load_parser
+from model.adapters.spacy.parser import SpacyParser, load_parser
 from model.errors import BadQuery, Misconfigured
-from model.values import Phrase
+from model.types import Phrase
 
-WEIGHTS = Path(__file__).parents[3] / "model" / "embedded" / "weights" / "parser"
+WEIGHTS = Path(__file__).parents[4] / "model" / "embedded" / "weights" / "parser"
 CAPTIONS = Path(__file__).with_name("captions.txt")
 
 
@@ -93,7 +93,7 @@ def test_pipeline_that_cannot_parse_is_refused(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def shipped() -> SpacyParser:
     if not (WEIGHTS / "meta.json").exists():
-        pytest.skip("the parser's weights are not here: run model.embedded.train_parser")
+        pytest.skip("the parser's weights are not here: run model.training.train_parser")
     return load_parser(WEIGHTS)
 
 

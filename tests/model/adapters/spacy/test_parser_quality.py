@@ -1,6 +1,6 @@
 """How good the shipped parser is, on trees and captions that it was not trained on.
 
-Captions written by hand are in test_spacy_parser.py.
+Captions written by hand are in test_parser.py.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import spacy
 
-from model.adapters.spacy_parser import SpacyParser, load_parser
-from model.adapters.spacy_syntax import phrases_of
-from model.embedded.caption_trees import Caption
-from model.embedded.train_parser import Training, held_out_captions
-from model.embedded.treebank import caption_doc, example, read_conllu
-from model.values import Phrase
+from model.adapters.spacy.noun_phrases import phrases_of
+from model.adapters.spacy.parser import SpacyParser, load_parser
+from model.training.parser.caption_trees import Caption
+from model.training.parser.treebank import caption_doc, example, read_conllu
+from model.training.train_parser import Training, held_out_captions
+from model.types import Phrase
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 WEIGHTS = ROOT / "model" / "embedded" / "weights" / "parser"
 TREEBANK = ROOT.parent / "shared" / "data" / "ud-english-ewt" / "test.conllu.gz"
 BLANK = spacy.blank("en")
@@ -29,7 +29,7 @@ Structure = list[tuple[int, list[int], int | None, str | None, int | None]]
 @pytest.fixture(scope="module")
 def shipped() -> SpacyParser:
     if not (WEIGHTS / "meta.json").exists():
-        pytest.skip("the parser's weights are not here: run model.embedded.train_parser")
+        pytest.skip("the parser's weights are not here: run model.training.train_parser")
     return load_parser(WEIGHTS)
 
 

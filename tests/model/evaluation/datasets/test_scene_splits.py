@@ -3,11 +3,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from model.embedded.language import matches
+from model.embedded.scene_language import matches
 from model.embedded.scenes import HELD_OUT, TUNING, Kind
 from model.errors import Misconfigured
+from model.evaluation.datasets.scene_splits import HARD, SPLITS, confusable, distinct, drawn, open_scenes
 from model.evaluation.datasets.scene_texts import paraphrases
-from model.evaluation.datasets.scenes import HARD, SPLITS, confusable, distinct, drawn, open_scenes
 
 
 def kind(text: str, size: str = "", texture: str = "plain") -> Kind:

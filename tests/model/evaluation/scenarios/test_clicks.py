@@ -4,7 +4,7 @@ import pytest
 
 from model.embedded.scenes import TUNING
 from model.engine import Engine
-from model.evaluation.clicks import print_clicks
+from model.evaluation.scenarios.clicks import print_clicks
 
 
 def test_both_ways_are_printed_with_their_counts(

@@ -7,7 +7,7 @@ from PIL import Image as Pictures
 
 from model.embedded import scenes
 from model.engine import Engine
-from model.evaluation.photographs import compare, segments
+from model.evaluation.scenarios.photographs import compare, segments
 
 
 def test_every_large_segment_is_clicked_on_once(engine: Engine, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from model.embedded.scenes import HELD_OUT
-from model.evaluation.figures import hits
-from model.evaluation.questions import around, click, questions
+from model.evaluation.scenarios.questions import around, click, questions
+from model.evaluation.tables.quality_figures import hits
 
 
 def test_phrases_are_there_or_not_as_they_say() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.evaluation.clicking import MOST, clicked_out, correction
-from model.values import Answer, Hint, Mask, Segment
+from model.evaluation.scenarios.simulated_clicks import MOST, clicked_out, correction
+from model.types import Answer, Hint, Mask, Segment
 
 
 def rectangle(top: int, left: int, bottom: int, right: int) -> Mask:

@@ -8,17 +8,17 @@ import pytest
 
 from model.config import EngineConfig, overridden
 from model.engine import Engine
-from model.evaluation.ablation import ablate
-from model.evaluation.datasets.scenes import open_scenes
-from model.evaluation.map_quality import map_ious
-from model.evaluation.tables import TABLES, Row, Table
-from model.values import Image, Proposals
+from model.evaluation.datasets.scene_splits import open_scenes
+from model.evaluation.scenarios.map_quality import map_ious
+from model.evaluation.tables.ablation import ablate
+from model.evaluation.tables.paper_tables import TABLES, Table, TableRow
+from model.types import Image, Proposals
 
 ROWS = [(table.name, row) for table in TABLES for row in table.rows]
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda each: each if isinstance(each, str) else each.name)
-def test_every_row_names_constants_that_are_there(table: str, row: Row) -> None:
+def test_every_row_names_constants_that_are_there(table: str, row: TableRow) -> None:
     assert isinstance(overridden(EngineConfig(), row.changes), EngineConfig)
     assert table
     assert all(len({row.name for row in each.rows}) == len(each.rows) for each in TABLES)
@@ -26,10 +26,11 @@ def test_every_row_names_constants_that_are_there(table: str, row: Row) -> None:
 
 def test_rows_change_the_maps_that_are_measured(engine: Engine) -> None:
     example = open_scenes("hard", 1).load("0000")
-    once = Row("once", {"refine": {"max_iterations": 1, "tolerance": 0.0}})
-    often = Row("often", {"refine": {"max_iterations": 12, "tolerance": 0.0}})
+    once = TableRow("once", {"refine": {"max_iterations": 1, "tolerance": 0.0}})
+    often = TableRow("often", {"refine": {"max_iterations": 12, "tolerance": 0.0}})
     found = [
-        np.array(ious) for ious in map_ious(engine, example, [once, often, Row("naive", often.changes, naive=True)])
+        np.array(ious)
+        for ious in map_ious(engine, example, [once, often, TableRow("naive", often.changes, naive=True)])
     ]
     present = sum(item.form != "absent" for item in example.items)
     assert all(ious.shape == (present, 9) for ious in found)
@@ -61,9 +62,9 @@ def test_texts_say_which_proposals_come_first(engine: Engine, tmp_path: Path) ->
 
 
 def test_tables_are_printed_and_kept(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    segments = Table("answers", "a source", "segments", (Row("as it is"),))
-    labels = Table("labels", "a source", "labels", (Row("as it is"),))
-    proposals = Table("proposals", "another", "proposals", (Row("with the phrases"),))
+    segments = Table("answers", "a source", "segments", (TableRow("as it is"),))
+    labels = Table("labels", "a source", "labels", (TableRow("as it is"),))
+    proposals = Table("proposals", "another", "proposals", (TableRow("with the phrases"),))
     ablate(engine, [segments, labels, proposals], 1, tmp_path)
     told = capsys.readouterr().out
     assert "1 held-out hard scenes, seeds from 1100000" in told

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from model.evaluation.comparing import area, class_areas, labelled, overlaps, painted
-from model.evaluation.examples import ClassMap, Target
+from model.evaluation.datasets.examples import ClassMap, Target
 from model.evaluation.records import Area, ClassArea
-from model.semantic import LabelMap
-from model.values import Answer, Mask, Phrase, Segment, Word
+from model.evaluation.tables.compare_answer import area, class_areas, labelled, overlaps, painted
+from model.grounding.label_maps import LabelMap
+from model.types import Answer, Mask, Phrase, Segment, Word
 
 
 def columns(first: int, last: int) -> Mask:

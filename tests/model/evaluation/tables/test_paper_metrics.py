@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.metrics import (
+from model.evaluation.records import Area, ClassArea, TextReply
+from model.evaluation.tables.paper_metrics import (
     average_precision,
     class_ious,
     cumulative_iou,
@@ -16,7 +17,6 @@ from model.evaluation.metrics import (
     recall,
     robustness,
 )
-from model.evaluation.records import Area, ClassArea, Reply
 from tests.model.evaluation.replies import reply
 
 
@@ -136,6 +136,6 @@ def test_robustness_is_mean_and_deviation_over_wordings() -> None:
 @given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_no_figure_leaves_its_range(rows: list[list[float]]) -> None:
     scores = [0.1 * number for number in range(len(rows))]
-    one: list[Reply] = [reply(scores=scores, overlaps=rows, objects=3)]
+    one: list[TextReply] = [reply(scores=scores, overlaps=rows, objects=3)]
     for figure in (average_precision(one), matched_iou(one), recall(one)):
         assert 0 <= figure <= 1 + 1e-9

@@ -1,7 +1,7 @@
 import pytest
 
 from model.evaluation.records import Area, ClassArea, Effort, Record, parsed
-from model.evaluation.summary import figures, table
+from model.evaluation.tables.summary import figures, table
 from tests.model.evaluation.replies import record, reply
 
 HALF, WHOLE, FOUND_NOTHING = Area(10, 20, 15), Area(20, 20, 20), Area(0, 0, 0)

@@ -4,9 +4,9 @@ import numpy as np
 
 from model.embedded.scenes import TUNING
 from model.engine import Engine
-from model.evaluation.questions import questions
-from model.evaluation.sweep import MOST_FALSE, Outcome, calibrated, judged, outcomes
-from model.values import Segment
+from model.evaluation.scenarios.questions import questions
+from model.evaluation.tables.sweep import MOST_FALSE, Outcome, calibrated, judged, outcomes
+from model.types import Segment
 
 
 def outcome(presence: float, there: bool) -> Outcome:

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.learning.scoring import frame_of, framed, score
-from model.values import Mask
+from model.learning.dataset.agreement import frame_of, framed, score
+from model.types import Mask
 
 
 def bar(left: int, right: int) -> Mask:

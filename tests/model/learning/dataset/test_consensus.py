@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from model.learning.consensus import agreed, consensus, majority, size_of
-from model.learning.examples import Example, Opinion
-from model.packed import pack
-from model.values import Image, Mask
+from model.coco_rle import pack
+from model.learning.dataset.consensus import agreed, consensus, majority, size_of
+from model.learning.dataset.learning_examples import LearningExample, Opinion
+from model.types import Image, Mask
 
 
 def square(x: int, y: int, side: int = 4, size: int = 16) -> Mask:
@@ -17,8 +17,8 @@ def nowhere() -> Image:
     raise AssertionError("a consensus needs no pixels")
 
 
-def said(*opinions: tuple[str, Mask], weights: dict[str, float]) -> Example:
-    return Example("1", nowhere, tuple(Opinion(who, "dog", pack(mask)) for who, mask in opinions), weights)
+def said(*opinions: tuple[str, Mask], weights: dict[str, float]) -> LearningExample:
+    return LearningExample("1", nowhere, tuple(Opinion(who, "dog", pack(mask)) for who, mask in opinions), weights)
 
 
 def test_one_annotator_alone_is_believed() -> None:

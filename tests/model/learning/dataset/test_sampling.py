@@ -1,23 +1,23 @@
 from itertools import islice
 
-from model.learning.examples import Curriculum, Example, Opinion
-from model.learning.sampling import MOST, newest_first, sampled
-from model.packed import Packed
+from model.coco_rle import CocoRle
+from model.learning.dataset.learning_examples import Curriculum, LearningExample, Opinion
+from model.learning.dataset.sampling import MOST, newest_first, sampled
 from model.presets import PRESETS
-from model.values import Image
+from model.types import Image
 
 
 def nowhere() -> Image:
     raise AssertionError("a choice needs no pixels")
 
 
-def example(number: int, *labels: str, size: int = 2) -> Example:
-    masks = [Packed((size + at * (size - 2), 2), b"") for at in range(len(labels))]
+def example(number: int, *labels: str, size: int = 2) -> LearningExample:
+    masks = [CocoRle((size + at * (size - 2), 2), b"") for at in range(len(labels))]
     opinions = tuple(Opinion("anna", label, mask) for label, mask in zip(labels, masks, strict=True))
-    return Example(str(number), nowhere, opinions, {"anna": 1.0})
+    return LearningExample(str(number), nowhere, opinions, {"anna": 1.0})
 
 
-def project(*examples: Example) -> Curriculum:
+def project(*examples: LearningExample) -> Curriculum:
     return Curriculum(examples, {"dog": ("dog",), "cat": ("cat",)}, {}, "balanced")
 
 

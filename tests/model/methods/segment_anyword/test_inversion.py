@@ -8,8 +8,19 @@ import torch
 from model.config import InversionConfig
 from model.embedded import scenes
 from model.engine import Engine
-from model.inversion import DIVERGED, Subject, Watched, ahead, contrast, draw, draws, invert, slope, trace
-from model.values import Attention, Clause, Query
+from model.methods.segment_anyword.inversion import (
+    DIVERGED,
+    Subject,
+    Watched,
+    ahead,
+    contrast,
+    draw,
+    draws,
+    invert,
+    slope,
+    trace,
+)
+from model.types import Attention, Clause, Query
 
 SHORT = InversionConfig(objective="denoising", steps=4, batch=2, still=0.0)
 

@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from model.clusters import Cell, Cluster, cluster_prompt, clusters, outside, plain_mask, positives
 from model.config import SyntaxConfig
-from model.values import MaskPrompt, Phrase, Tokens, Word
-from model.wording import Sought, Wording
+from model.methods.segment_anyword.syntax_points import (
+    Cell,
+    PhrasePoints,
+    cluster_prompt,
+    clusters,
+    outside,
+    plain_mask,
+    positives,
+)
+from model.text.prompt_text import Sought, Wording
+from model.types import MaskPrompt, Phrase, Tokens, Word
 
 SIZE = (160, 320)
 CONFIG = SyntaxConfig()
@@ -35,7 +43,7 @@ def wording(*owners: tuple[int, ...], context: int = 0) -> Wording:
 
 
 def asked(words: NDArray[np.float32], *negatives: Cell, config: SyntaxConfig = CONFIG) -> MaskPrompt:
-    prompt = cluster_prompt(Cluster(words, negatives), EVERYWHERE, SIZE, config)
+    prompt = cluster_prompt(PhrasePoints(words, negatives), EVERYWHERE, SIZE, config)
     assert prompt is not None
     return prompt
 
@@ -86,7 +94,7 @@ def test_a_flat_map_gives_no_point_and_no_prompt() -> None:
     flat = np.full((1, 16, 16), 0.4, np.float32)
     assert positives(flat, CONFIG) == positives(flat, RANDOM) == ()
     assert outside(flat, CONFIG) == outside(flat, RANDOM) == ()
-    assert cluster_prompt(Cluster(flat, ((1, 1),)), EVERYWHERE, SIZE, CONFIG) is None
+    assert cluster_prompt(PhrasePoints(flat, ((1, 1),)), EVERYWHERE, SIZE, CONFIG) is None
     assert not plain_mask(flat[0], SIZE).any()
 
 
@@ -118,7 +126,7 @@ def test_an_object_is_asked_for_inside_its_own_cells() -> None:
     circles, red = np.maximum(square(1, 1), square(9, 9)), np.maximum(square(1, 1), square(9, 9, height=0.9))
     cells = np.zeros((16, 16), np.bool_)
     cells[8:, 8:] = True
-    prompt = cluster_prompt(Cluster(np.stack([circles, red]), ()), cells, SIZE, CONFIG)
+    prompt = cluster_prompt(PhrasePoints(np.stack([circles, red]), ()), cells, SIZE, CONFIG)
     assert prompt is not None
     assert len(prompt.point_coords) == 2
     assert (prompt.point_coords > (180, 90)).all()
@@ -128,7 +136,7 @@ def test_a_word_about_another_object_gives_no_point_in_this_one() -> None:
     boys, sweatshirt = np.maximum(square(1, 1), square(9, 9)), square(3, 1, side=3)
     cells = np.zeros((16, 16), np.bool_)
     cells[8:, 8:] = True
-    prompt = cluster_prompt(Cluster(np.stack([boys, sweatshirt]), ()), cells, SIZE, CONFIG)
+    prompt = cluster_prompt(PhrasePoints(np.stack([boys, sweatshirt]), ()), cells, SIZE, CONFIG)
     assert prompt is not None
     assert (prompt.point_coords > (180, 90)).all()
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.embedded import vocabulary
-from model.embedded.grounding import Words, grounding_loss, words_of
-from model.embedded.language import Mention, Prompt
-from model.embedded.scene_store import GRID, SceneStore
+from model.embedded.scene_language import Mention, Prompt
+from model.training.backbone import vocabulary
+from model.training.backbone.grounding_loss import ContentWords, grounding_loss, words_of
+from model.training.backbone.scene_store import GRID, SceneStore
 
 
 def store() -> SceneStore:
@@ -37,7 +37,7 @@ def test_a_word_about_nothing_has_no_target() -> None:
 def test_attention_inside_costs_less_than_attention_outside() -> None:
     target = torch.zeros(1, GRID, GRID)
     target[0, :8] = 1
-    words = Words(torch.tensor([0]), torch.tensor([1]), target, torch.tensor([True]))
+    words = ContentWords(torch.tensor([0]), torch.tensor([1]), target, torch.tensor([True]))
     maps = torch.full((1, GRID * GRID, 3), 0.01)
     inside, outside = maps.clone(), maps.clone()
     inside[0, : GRID * 8, 1] = 0.5
@@ -49,7 +49,7 @@ def test_attention_inside_costs_less_than_attention_outside() -> None:
 
 def test_noisy_pictures_do_not_count() -> None:
     target = torch.ones(1, GRID, GRID)
-    words = Words(torch.tensor([0]), torch.tensor([1]), target, torch.tensor([True]))
+    words = ContentWords(torch.tensor([0]), torch.tensor([1]), target, torch.tensor([True]))
     share, level = grounding_loss(torch.rand(1, GRID * GRID, 3), words, torch.zeros(1))
     assert share == pytest.approx(0)
     assert level == pytest.approx(0)

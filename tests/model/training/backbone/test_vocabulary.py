@@ -2,7 +2,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from model.embedded import vocabulary
+from model.training.backbone import vocabulary
 
 
 def test_every_known_word_is_one_token_and_others_fall_apart() -> None:

@@ -7,13 +7,13 @@ from itertools import islice
 import pytest
 import spacy
 
-from model.adapters.spacy_syntax import phrases_of
-from model.embedded.caption_phrases import plural
-from model.embedded.caption_trees import Caption
-from model.embedded.caption_words import SHAPE_COLOURS, SHAPES
-from model.embedded.captions import captions
-from model.embedded.treebank import caption_doc
-from model.values import Phrase
+from model.adapters.spacy.noun_phrases import phrases_of
+from model.training.parser.caption_phrases import plural
+from model.training.parser.caption_trees import Caption
+from model.training.parser.caption_words import SHAPE_COLOURS, SHAPES
+from model.training.parser.captions import captions
+from model.training.parser.treebank import caption_doc
+from model.types import Phrase
 
 NLP = spacy.blank("en")
 SAMPLE = list(islice(captions(7), 2000))

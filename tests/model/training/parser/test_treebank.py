@@ -8,7 +8,7 @@ from random import Random
 
 import spacy
 
-from model.embedded.treebank import batches, read_conllu, shuffled_texts, word_classes
+from model.training.parser.treebank import batches, read_conllu, shuffled_texts, word_classes
 
 NLP = spacy.blank("en")
 ROWS = [

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pictures
 
 from model.embedded import scenes
-from model.embedded.language import matches
-from model.embedded.proposer_data import (
+from model.embedded.scene_language import matches
+from model.training.proposer.proposer_data import (
     MOST_TEXTS,
     Panoptic,
     Scenes,
